@@ -1,0 +1,1 @@
+"""Bytes, made into outcomes: connections, replies, pace."""

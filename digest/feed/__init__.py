@@ -1,0 +1,1 @@
+"""The site's feed, made into articles: fetch, read, clean."""

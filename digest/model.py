@@ -1,0 +1,233 @@
+"""The values that travel along the line. Frozen, keyword-only; they know no database, clock or network.
+
+All times are aware and in UTC unless a name says otherwise. A slot's name is local wall time without offset.
+"""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, IntEnum
+from hashlib import sha256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A picture of an article. Sizes are in pixels as the feed says, None where it does not."""
+
+    url: str
+    alt: str = ""
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Article:
+    """One item as the feed shows it, cleaned: every text is plain text with its entities decoded."""
+
+    guid: str
+    """Identity within its feed: the raw guid where it is stable, else the link."""
+    link: str
+    title: str
+    published_at: datetime
+    author: str = ""
+    categories: tuple[str, ...] = ()
+    excerpt: str = ""
+    picture: Picture | None = None
+    comments: int | None = None
+    """None where the feed does not say; a template leaves no hole for it."""
+    words: int = 0
+    """Length of the whole text, for the reading time; 0 where the feed carries no text."""
+    protected: bool = False
+    """Behind a password: never mailed."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when a reader would see a difference. Comment counts move all day and do not count."""
+        shown = (self.link, self.title, self.author, self.categories, self.excerpt, self.picture)
+        return sha256(repr(shown).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerArticle(Article):
+    """An article that stands in the ledger."""
+
+    id: int
+    feed_url: str
+    first_seen_at: datetime
+    vanished: bool = False
+    """Trashed on the site, as far as the feed tells."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slot:
+    """When an issue is due: a local wall time by name, and the instant it falls on."""
+
+    name: str
+    """`2026-11-24T07:00`, without offset."""
+    instant: datetime
+
+    @property
+    def local(self) -> datetime:
+        """The nominal wall time, naive."""
+        return datetime.fromisoformat(self.name)
+
+
+class Verdict(Enum):
+    """What is decided about an article once, when a newsletter first sees it."""
+
+    ELIGIBLE = "eligible"
+    BASELINE = "baseline"
+    TOO_OLD = "too old"
+
+
+class Decision(Enum):
+    """What an issue decided about an article."""
+
+    INCLUDED = "included"
+    CARRIED = "carried over"
+    DUPLICATE = "duplicate"
+    FILTERED = "filtered"
+    PROTECTED = "protected"
+    VANISHED = "vanished"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decided:
+    """An article, what the issue decided about it, and why, in words for an editor."""
+
+    article: LedgerArticle
+    decision: Decision
+    reason: str
+
+
+class IssueState(Enum):
+    """Where an issue stands. `held` keeps the state it came from beside it."""
+
+    DRAFT = "draft"
+    APPROVED = "approved"
+    FROZEN = "frozen"
+    SENDING = "sending"
+    SENT = "sent"
+    HELD = "held"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+class DeliveryState(IntEnum):
+    """Where a delivery stands. Stored as a small integer; only the first two are not final."""
+
+    PENDING = 0
+    SUBMITTING = 1
+    ACCEPTED = 2
+    REFUSED = 3
+    EXPIRED = 4
+    UNKNOWN = 5
+    WITHDRAWN = 6
+
+
+class SubscriberState(Enum):
+    """One address's consent."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    UNSUBSCRIBED = "unsubscribed"
+    SUPPRESSED = "suppressed"
+
+
+class Channel(Enum):
+    """By which way a subscriber came, left or returned."""
+
+    ONE_CLICK = "one-click"
+    PAGE = "page"
+    MAILTO = "mailto"
+    COMPLAINT = "complaint"
+    BOUNCE = "bounce"
+    OPERATOR = "operator"
+    IMPORT = "import"
+
+
+# A placeholder for what differs per subscriber. URL-shaped everywhere, because premailer and HTML
+# parsers leave a URL alone; the nonce keeps a feed's text from forging one. A slot may carry a fallback,
+# hex-encoded UTF-8, used where the subscriber's value is empty: https://slot.invalid/NONCE/name/667269656e64/
+SLOT_PATTERN = re.compile(
+    r"https://slot\.invalid/(?P<nonce>[0-9a-f]{16})/(?P<name>[a-z_]+)/(?:(?P<fallback>(?:[0-9a-f]{2})+)/)?"
+)
+SLOT_NAMES = ("unsubscribe_url", "email", "name", "since")
+
+
+def slot_placeholder(nonce: str, name: str, fallback: str = "") -> str:
+    """Give the placeholder of a slot for a rendering's nonce (16 hex digits)."""
+    tail = f"{fallback.encode().hex()}/" if fallback else ""
+    return f"https://slot.invalid/{nonce}/{name}/{tail}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendering:
+    """An issue, rendered once. `html` and `text` hold slot placeholders of this `nonce`; `subject` none."""
+
+    subject: str
+    preheader: str
+    html: str
+    text: str
+    nonce: str
+    shortened: int = 0
+    """How many stories were cut to one line to keep the HTML under its limit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipient:
+    """One subscriber of an issue's audience, as the splice needs it."""
+
+    id: int
+    email: str
+    """As it goes on the wire: the domain as A-label."""
+    name: str = ""
+    address_version: int = 1
+    since: datetime | None = None
+    """When the subscriber joined."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IssueHeaders:
+    """What the headers of every message of an issue say. Addresses have A-label domains."""
+
+    sender_name: str
+    sender_address: str
+    list_id: str
+    """`daily.ledger.example`, without angle brackets (RFC 2919)."""
+    list_name: str
+    help_url: str
+    """Where a reader finds a person: https or mailto (RFC 2369)."""
+    feedback_id: str
+    reply_to: str = ""
+    archive_url: str = ""
+    extra: tuple[tuple[str, str], ...] = field(default=())
+
+
+class Phase(Enum):
+    """Where in an SMTP transaction something happened."""
+
+    CONNECT = "connect"
+    TLS = "tls"
+    AUTH = "auth"
+    MAIL = "mail"
+    RCPT = "rcpt"
+    DATA = "data"
+    BODY = "body"
+    """Once the body's write was issued: from here on a loss leaves the outcome unknown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What a relay answered, or that it did not.
+
+    `code` 0 means no reply: refused, lost or timed out, told by `text`.
+    """
+
+    phase: Phase
+    code: int
+    text: str = ""
+
+    def __str__(self) -> str:
+        """Give `550 5.1.1 no such user`, or the loss in words."""
+        return f"{self.code} {self.text}" if self.code else self.text

@@ -1,0 +1,1 @@
+"""An issue, made into subject, inlined HTML and text. Once per issue."""

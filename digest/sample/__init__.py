@@ -1,0 +1,1 @@
+"""A made-up site, for the demo and for a first look."""

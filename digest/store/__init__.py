@@ -1,0 +1,1 @@
+"""The ledger: articles, issues, subscribers, deliveries, events."""

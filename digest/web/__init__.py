@@ -1,0 +1,1 @@
+"""Reader pages, and the endpoints that mail clients call."""
