@@ -231,3 +231,98 @@ class Reply:
     def __str__(self) -> str:
         """Give `550 5.1.1 no such user`, or the loss in words."""
         return f"{self.code} {self.text}" if self.code else self.text
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedStatus:
+    """A feed and how its fetching goes. The validators are kept verbatim, quotes and `W/` included."""
+
+    id: int
+    url: str
+    etag: str = ""
+    last_modified: str = ""
+    body_hash: str = ""
+    first_fetched_at: datetime | None = None
+    good_at: datetime | None = None
+    tried_at: datetime | None = None
+    failures: int = 0
+    last_error: str = ""
+    next_try_at: datetime | None = None
+    gone: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Issue:
+    """One issue, as the ledger has it."""
+
+    id: int
+    newsletter: str
+    slot: str
+    due_at: datetime
+    state: IssueState
+    held_from: IssueState | None = None
+    hold_code: str = ""
+    """Who may lift a hold: `operator` by hand alone; the others say which check has to pass."""
+    reason: str = ""
+    """Why it is held, skipped or cancelled."""
+    audience: int = 0
+    audience_confirmed: bool = False
+    reached: bool = False
+    """Whether any delivery was accepted: from then on its articles are spent."""
+    created_at: datetime
+    approved_at: datetime | None = None
+    frozen_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """An issue's deliveries by state. At every commit they add up to the audience."""
+
+    pending: int = 0
+    submitting: int = 0
+    accepted: int = 0
+    refused: int = 0
+    expired: int = 0
+    unknown: int = 0
+    withdrawn: int = 0
+    doubtful: int = 0
+    """Of all these, how many may have been mailed twice."""
+
+    @property
+    def open(self) -> int:
+        """How many are not final yet."""
+        return self.pending + self.submitting
+
+    @property
+    def total(self) -> int:
+        """What must be the audience."""
+        return (
+            self.pending
+            + self.submitting
+            + self.accepted
+            + self.refused
+            + self.expired
+            + self.unknown
+            + self.withdrawn
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscriber:
+    """One address and its consent, as the ledger has it."""
+
+    id: int
+    email: str
+    state: SubscriberState
+    name: str = ""
+    newsletters: tuple[str, ...] = ()
+    address_version: int = 1
+    created_at: datetime
+    confirmed_at: datetime | None = None
+    consent: str = ""
+    left_at: datetime | None = None
+    left_issue: str = ""
+    """The slot of the issue whose link was used."""
+    left_channel: Channel | None = None

@@ -1,0 +1,97 @@
+"""What evidence against an address does to its subscriber. Only a subscriber's own failures come here."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from digest.address import suppression_key
+from digest.model import Channel, SubscriberState
+from digest.store.installation import permanent_key
+from digest.store.tables import SUBSCRIBER, EventRow, SubscriberRow, SuppressionRow
+
+SOFT_LIMIT = 5
+"""Soft bounces with no acceptance between them …"""
+SOFT_SPAN = timedelta(days=14)
+"""… over at least this long, before an address counts as dead."""
+DISABLED_SPAN = timedelta(days=3)
+"""A disabled mailbox (5.2.1) is dead at its second report, this much later or more."""
+
+
+class Effect(Enum):
+    """What a delivery's result does to its subscriber."""
+
+    NONE = "none"
+    CLEAR = "clear"
+    """Accepted: what counted against the address is forgotten."""
+    SOFT = "soft"
+    DISABLED = "disabled"
+    SUPPRESS = "suppress"
+
+
+def clear(session: Session, subscriber_id: int) -> None:
+    """Forget what counted against an address: it has just accepted."""
+    session.connection().execute(
+        sa.update(SUBSCRIBER)
+        .where(SUBSCRIBER.c.id == subscriber_id)
+        .values(soft_bounces=0, first_soft_at=None, disabled_at=None)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """Why an address is not mailed again: in a word, in the words of whoever said so, and from where."""
+
+    reason: str
+    text: str = ""
+    issue_id: int | None = None
+    channel: Channel = Channel.BOUNCE
+
+
+def blame(session: Session, subscriber_id: int, effect: Effect, evidence: Evidence, now: datetime) -> None:
+    """Count a failure that is the address's own, and suppress the address where that is enough."""
+    row = session.get(SubscriberRow, subscriber_id, populate_existing=True)
+    if row is None:
+        return
+    enough = effect is Effect.SUPPRESS
+    if effect is Effect.SOFT:
+        row.soft_bounces += 1
+        row.first_soft_at = row.first_soft_at or now
+        enough = row.soft_bounces >= SOFT_LIMIT and now - row.first_soft_at >= SOFT_SPAN
+    elif effect is Effect.DISABLED:
+        enough = row.disabled_at is not None and now - row.disabled_at >= DISABLED_SPAN
+        row.disabled_at = row.disabled_at or now
+    session.add(row)
+    if enough:
+        suppress(session, row, evidence, now)
+    session.flush()
+
+
+def suppress(session: Session, row: SubscriberRow, evidence: Evidence, now: datetime) -> None:
+    """Never mail this address again. Kept by keyed hash too, so that it outlives erasure and import."""
+    row.state = SubscriberState.SUPPRESSED
+    if row.left_at is None:
+        row.left_at, row.left_channel, row.left_issue_id = now, evidence.channel, evidence.issue_id
+    session.add(row)
+    remember(session, row.email, evidence, now)
+    session.add(
+        EventRow(
+            at=now,
+            kind="subscriber.suppressed",
+            subscriber_id=row.id,
+            issue_id=evidence.issue_id,
+            channel=evidence.channel,
+            detail=evidence.reason,
+        )
+    )
+    session.flush()
+
+
+def remember(session: Session, email: str, evidence: Evidence, now: datetime) -> None:
+    """Keep an address's hash among the suppressions."""
+    key = suppression_key(email, permanent_key(session))
+    if session.get(SuppressionRow, key) is None:
+        session.add(SuppressionRow(address_hash=key, reason=evidence.reason, evidence=evidence.text, at=now))
+        session.flush()

@@ -1,0 +1,287 @@
+"""The ledger of deliveries: freezing, taking batches and giving them back. `tick.py` works inside them.
+
+From freezing on, at every commit, the audience is the sum of its deliveries' states. `submitting` is
+exactly what may be on the wire.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from digest.errors import IssueError
+from digest.model import DeliveryState, Issue, IssueState, Recipient, SubscriberState
+from digest.store import issues
+from digest.store.tables import BATCH, DELIVERY, ISSUE, SUBSCRIBER, SUBSCRIPTION
+
+BATCH_ROWS = 1000
+"""Deliveries a batch: small enough that a lost machine costs little, large enough that taking is rare."""
+
+ACTIVE = SubscriberState.ACTIVE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """A batch that this process has taken: its rows are those of an id range; `token` proves the holding."""
+
+    issue_id: int
+    newsletter: str
+    seq: int
+    first_id: int
+    last_id: int
+    token: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A delivery that may be claimed, with what the splice and the retry need."""
+
+    recipient: Recipient
+    attempts: int = 0
+    losses: int = 0
+    first_at: int = 0
+    blemished: bool = False
+    """Whether something counts against the address, to be cleared when it accepts."""
+
+
+def epoch(now: datetime) -> int:
+    """Give seconds since the epoch, rounded down."""
+    return int(now.timestamp())
+
+
+def mailable(subscriber_id: sa.ColumnElement[int], newsletter: str, now: datetime) -> sa.ColumnElement[bool]:
+    """Say who may be mailed: asked at freezing, and again when a row is claimed."""
+    return (
+        sa.select(sa.literal(1))
+        .select_from(SUBSCRIBER.join(SUBSCRIPTION, SUBSCRIPTION.c.subscriber_id == SUBSCRIBER.c.id))
+        .where(
+            SUBSCRIBER.c.id == subscriber_id,
+            SUBSCRIBER.c.state == ACTIVE,
+            SUBSCRIPTION.c.newsletter == newsletter,
+            SUBSCRIPTION.c.left_at.is_(None),
+            SUBSCRIPTION.c.paused_until.is_(None) | (SUBSCRIPTION.c.paused_until <= now),
+        )
+        .exists()
+    )
+
+
+def audience(session: Session, newsletter: str, now: datetime) -> int:
+    """Count whom an issue frozen now would reach."""
+    query = sa.select(sa.func.count()).select_from(SUBSCRIPTION)
+    chosen = query.where(
+        SUBSCRIPTION.c.newsletter == newsletter, mailable(SUBSCRIPTION.c.subscriber_id, newsletter, now)
+    )
+    return int(session.connection().execute(chosen).scalar_one())
+
+
+def freeze(session: Session, issue: Issue, now: datetime) -> Issue:
+    """Freeze an issue in this transaction: its audience, its rows, its batches.
+
+    Raises IssueError where the issue was frozen by another, or is held.
+    """
+    connection = session.connection()
+    frozen = issues.move(
+        session, issue, IssueState.FROZEN, now, allowed=issues.UNFROZEN, frozen_at=now, reason=""
+    )
+    if frozen is None:
+        raise IssueError(f"{issues.name(issue)} was frozen, held or ended by somebody else just now.")
+    chosen = sa.select(
+        sa.literal(issue.id), SUBSCRIPTION.c.subscriber_id, sa.literal(DeliveryState.PENDING.value)
+    ).where(
+        SUBSCRIPTION.c.newsletter == issue.newsletter,
+        mailable(SUBSCRIPTION.c.subscriber_id, issue.newsletter, now),
+    )
+    connection.execute(sa.insert(DELIVERY).from_select(["issue_id", "subscriber_id", "state"], chosen))
+    numbered = (
+        sa.select(
+            DELIVERY.c.subscriber_id.label("id"),
+            ((sa.func.row_number().over(order_by=DELIVERY.c.subscriber_id) - 1) // BATCH_ROWS).label("seq"),
+        )
+        .where(DELIVERY.c.issue_id == issue.id)
+        .subquery()
+    )
+    ranges = sa.select(
+        sa.literal(issue.id),
+        numbered.c.seq,
+        sa.func.min(numbered.c.id),
+        sa.func.max(numbered.c.id),
+        sa.func.count(),
+        sa.false(),
+        sa.literal(0),
+        sa.literal(0),
+    ).group_by(numbered.c.seq)
+    connection.execute(
+        sa.insert(BATCH).from_select(
+            ["issue_id", "seq", "first_id", "last_id", "deliveries", "done", "token", "not_before"], ranges
+        )
+    )
+    total = sa.select(sa.func.coalesce(sa.func.sum(BATCH.c.deliveries), 0)).where(
+        BATCH.c.issue_id == issue.id
+    )
+    connection.execute(
+        sa.update(ISSUE).where(ISSUE.c.id == issue.id).values(audience=total.scalar_subquery())
+    )
+    return issues.get(session, issue.id)
+
+
+def due_batches(session: Session, issue_id: int, now: datetime, *, limit: int = 100) -> list[int]:
+    """Give the numbers of an issue's unfinished batches that have something to do now, in order."""
+    query = sa.select(BATCH.c.seq).where(
+        BATCH.c.issue_id == issue_id, BATCH.c.done.is_(False), BATCH.c.not_before <= epoch(now)
+    )
+    return list(session.connection().execute(query.order_by(BATCH.c.seq).limit(limit)).scalars())
+
+
+def next_due(session: Session, issue_id: int) -> datetime | None:
+    """Give when the first of an issue's unfinished batches has something to do; None where all are done."""
+    query = sa.select(sa.func.min(BATCH.c.not_before)).where(
+        BATCH.c.issue_id == issue_id, BATCH.c.done.is_(False)
+    )
+    at = session.connection().execute(query).scalar_one()
+    return None if at is None else datetime.fromtimestamp(at, UTC)
+
+
+def take(session: Session, issue: Issue, seq: int, *, ask: bool, now: datetime) -> Batch:
+    """Take a batch: raise its token and settle what its former holder left on the wire.
+
+    `ask` leaves such rows `unknown` until an operator decides; else they go back to pending, marked doubtful
+    (RFC 5321 §4.5.4.1: at least once), with the same Message-ID.
+    """
+    connection = session.connection()
+    where = (BATCH.c.issue_id == issue.id, BATCH.c.seq == seq)
+    connection.execute(sa.update(BATCH).where(*where).values(token=BATCH.c.token + 1))
+    row = connection.execute(sa.select(BATCH.c.first_id, BATCH.c.last_id, BATCH.c.token).where(*where)).one()
+    settled = DeliveryState.UNKNOWN if ask else DeliveryState.PENDING
+    connection.execute(
+        sa.update(DELIVERY)
+        .where(
+            DELIVERY.c.issue_id == issue.id,
+            DELIVERY.c.subscriber_id.between(row.first_id, row.last_id),
+            DELIVERY.c.state == DeliveryState.SUBMITTING.value,
+        )
+        .values(state=settled.value, doubtful=1, at=epoch(now))
+    )
+    return Batch(
+        issue_id=issue.id,
+        newsletter=issue.newsletter,
+        seq=seq,
+        first_id=row.first_id,
+        last_id=row.last_id,
+        token=row.token,
+    )
+
+
+def rows(session: Session, batch: Batch, cutoff: int) -> list[Row]:
+    """Give a batch's rows that are due, in the order of their ids. Addressed by range, never by OFFSET."""
+    subscriber = DELIVERY.join(SUBSCRIBER, SUBSCRIBER.c.id == DELIVERY.c.subscriber_id, isouter=True)
+    query = (
+        sa.select(
+            DELIVERY.c.subscriber_id,
+            DELIVERY.c.attempts,
+            DELIVERY.c.losses,
+            DELIVERY.c.first_at,
+            SUBSCRIBER.c.email,
+            SUBSCRIBER.c.name,
+            SUBSCRIBER.c.address_version,
+            SUBSCRIBER.c.created_at,
+            SUBSCRIBER.c.soft_bounces,
+            SUBSCRIBER.c.disabled_at,
+        )
+        .select_from(subscriber)
+        .where(
+            DELIVERY.c.issue_id == batch.issue_id,
+            DELIVERY.c.subscriber_id.between(batch.first_id, batch.last_id),
+            DELIVERY.c.state == DeliveryState.PENDING.value,
+            DELIVERY.c.next_at <= cutoff,
+        )
+        .order_by(DELIVERY.c.subscriber_id)
+    )
+    return [
+        Row(
+            recipient=Recipient(
+                id=row.subscriber_id,
+                email=row.email or "",
+                name=row.name or "",
+                address_version=row.address_version or 1,
+                since=row.created_at,
+            ),
+            attempts=row.attempts,
+            losses=row.losses,
+            first_at=row.first_at,
+            blemished=bool(row.soft_bounces or row.disabled_at),
+        )
+        for row in session.connection().execute(query)
+    ]
+
+
+def release(session: Session, batch: Batch) -> bool:
+    """Give a batch back: done where nothing is left, else asleep until its first row is due.
+
+    False where another holds it now.
+    """
+    connection = session.connection()
+    mine = (
+        DELIVERY.c.issue_id == batch.issue_id,
+        DELIVERY.c.subscriber_id.between(batch.first_id, batch.last_id),
+    )
+    pending, earliest = connection.execute(
+        sa.select(sa.func.count(), sa.func.min(DELIVERY.c.next_at)).where(
+            *mine, DELIVERY.c.state.in_((DeliveryState.PENDING.value, DeliveryState.SUBMITTING.value))
+        )
+    ).one()
+    update = (
+        sa.update(BATCH)
+        .where(BATCH.c.issue_id == batch.issue_id, BATCH.c.seq == batch.seq, BATCH.c.token == batch.token)
+        .values(done=pending == 0, not_before=max(earliest or 0, 0) if pending else 0)
+    )
+    return connection.execute(update).rowcount == 1
+
+
+def finish(session: Session, issue: Issue, now: datetime) -> Issue | None:
+    """Call an issue sent if nothing of it is pending or on the wire; None where something is."""
+    counted = issues.counts(session, issue.id)
+    if counted.open:
+        return None
+    kept = {name: getattr(counted, name) for name in type(counted).__dataclass_fields__}
+    return issues.move(
+        session,
+        issue,
+        IssueState.SENT,
+        now,
+        allowed=(IssueState.FROZEN, IssueState.SENDING),
+        finished_at=now,
+        counts=kept,
+        reached=counted.accepted > 0 or issues.get(session, issue.id).reached,
+    )
+
+
+def reopen(session: Session, issue: Issue, states: Sequence[DeliveryState], now: datetime) -> int:
+    """Bring final deliveries back to pending, to be tried again; give how many.
+
+    Suppressed and departed readers stay out: the claim asks again. Attempts and expiry start anew.
+    """
+    connection = session.connection()
+    back = connection.execute(
+        sa.update(DELIVERY)
+        .where(DELIVERY.c.issue_id == issue.id, DELIVERY.c.state.in_([state.value for state in states]))
+        .values(state=DeliveryState.PENDING.value, next_at=0, first_at=0, attempts=0, losses=0, at=epoch(now))
+    ).rowcount
+    if back:
+        touched = (
+            sa.select(sa.literal(1))
+            .where(
+                DELIVERY.c.issue_id == BATCH.c.issue_id,
+                DELIVERY.c.subscriber_id.between(BATCH.c.first_id, BATCH.c.last_id),
+                DELIVERY.c.state == DeliveryState.PENDING.value,
+            )
+            .exists()
+        )
+        connection.execute(
+            sa.update(BATCH).where(BATCH.c.issue_id == issue.id, touched).values(done=False, not_before=0)
+        )
+        issues.move(
+            session, issue, IssueState.SENDING, now, allowed=(IssueState.SENT,), finished_at=None, counts=None
+        )
+    return back

@@ -1,0 +1,1 @@
+"""Alembic's migrations of the schema, run through the application's own connection."""

