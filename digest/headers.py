@@ -56,7 +56,7 @@ def fold(name: str, value: str) -> bytes:
 
 def one_line(text: str) -> str:
     """Give a text with every run of blanks, line breaks and control characters as one blank."""
-    return _BLANKS.sub(" ", text).strip(" ")
+    return _BLANKS.sub(" ", text).strip()
 
 
 def unstructured(name: str, text: str) -> bytes:

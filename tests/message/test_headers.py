@@ -58,15 +58,16 @@ def test_any_display_name_reads_back_from_a_mailbox(name: str) -> None:
     message = message_from_bytes(field + b"\r\n", policy=STRICT)
     mailbox = message["From"].addresses[0]
     assert mailbox.addr_spec == "news@ledger.example"
-    # Python's parser puts a blank between two encoded words of a phrase, which RFC 2047 6.2 takes away.
-    if field.count(b"=?utf-8?") < 2:
-        assert mailbox.display_name == one_line(name)
-    else:
-        written = (
-            field.decode().replace("\r\n", "").removeprefix("From:").removesuffix("<news@ledger.example>")
-        )
-        assert str(make_header(decode_header(written.strip()))) == one_line(name)
     assert all(len(line) <= 76 for line in lines(field))
+    if b"=?utf-8?" not in field:
+        assert mailbox.display_name == one_line(name)
+        return
+    written = field.decode().replace("\r\n", "").removeprefix("From:").removesuffix("<news@ledger.example>")
+    assert str(make_header(decode_header(written.strip()))) == one_line(name)
+    # Python's parser alone takes a no-break space for a blank, and puts one between two encoded words of a
+    # phrase, where RFC 2047 6.2 has none.
+    if field.count(b"=?utf-8?") == 1:
+        assert mailbox.display_name.split() == one_line(name).split()
 
 
 @pytest.mark.parametrize(

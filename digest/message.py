@@ -1,0 +1,193 @@
+"""Cuts a rendering at its slots once, and joins it with the values of one subscriber after the other.
+
+What it gives is what goes on the wire and what DKIM signs: RFC 5322 and MIME with CRLF alone, no line that
+begins with a dot, no blank that relaxed canonicalisation would take away. Knows no relay and no database.
+"""
+
+import hmac
+import re
+from base64 import b32encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from html import escape
+from typing import Self
+
+from digest import quoted
+from digest.errors import AddressError, RenderError
+from digest.headers import LINE, one_line, uri
+from digest.issue_head import ADDRESS, honest_subject, list_fields, who_and_what
+from digest.model import SLOT_NAMES, SLOT_PATTERN, IssueHeaders, Recipient, Rendering
+
+# 80 bits of the MAC: sixteen letters of base32, none of them padding.
+_MAC_OCTETS = 10
+_ISSUED_ID = re.compile(
+    r"<?(?P<issue>0|[1-9][0-9]{0,18})\.(?P<subscriber>0|[1-9][0-9]{0,18})\.(?P<mac>[a-z2-7]{16})@[a-z0-9.-]+>?"
+)
+_MESSAGE_ID = re.compile(r"<[!-;=?A-~]{1,200}@[A-Za-z0-9.-]{1,253}>")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Slot:
+    """A slot of one part, and what stands there, encoded, for a subscriber whose value is empty."""
+
+    name: str
+    html: bool
+    fallback: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageTemplate:
+    """An issue's message, with everything done that is the same for all subscribers."""
+
+    subject: str
+    """As it is sent: one line, without a Re: or Fwd: that answers nothing."""
+    segments: tuple[bytes, ...]
+    """The wire form in order, empty where a subscriber's share goes: headers in the second, values after."""
+    slots: tuple[tuple[int, _Slot], ...]
+    """Each with the index of its segment."""
+
+    @classmethod
+    def build(cls, rendering: Rendering, headers: IssueHeaders) -> Self:
+        """Encode an issue. Raises RenderError for a slot or a header that cannot be sent."""
+        if rendering.nonce in rendering.subject:
+            raise RenderError(
+                "The subject holds a reader's slot: it is the same for all, and what an editor approves."
+            )
+        subject = honest_subject(rendering.subject)
+        # No quoted-printable text holds `=_` (RFC 2045 6.7), so no part holds its own boundary.
+        boundary = f"=_{rendering.nonce}"
+        segments = [who_and_what(subject, headers), b"", list_fields(headers) + _content(boundary)]
+        slots: list[tuple[int, _Slot]] = []
+        for subtype, text in (("plain", rendering.text), ("html", rendering.html)):
+            segments[-1] += _part_head(boundary, subtype)
+            for piece, slot in _cut(text, rendering.nonce, html=subtype == "html"):
+                segments[-1] += piece
+                if slot:
+                    slots.append((len(segments), slot))
+                    segments += [b"", b""]
+            segments[-1] += b"\r\n"
+        segments[-1] += f"--{boundary}--\r\n".encode()
+        return cls(subject=subject, segments=tuple(segments), slots=tuple(slots))
+
+    def message(
+        self, recipient: Recipient, *, message_id: str, unsubscribe_url: str, since: str, date: datetime
+    ) -> bytes:
+        """Give one subscriber's message, ready for the wire: dot-stuffing finds nothing to do in it.
+
+        `message_id` with its angle brackets; `since` in words, in the reader's language; `date` is aware and
+        becomes UTC. Raises AddressError for an address that cannot stand in a header.
+        """
+        link = uri(unsubscribe_url)
+        values = {
+            "unsubscribe_url": link,
+            "email": recipient.email,
+            "name": one_line(recipient.name),
+            "since": one_line(since),
+        }
+        segments = list(self.segments)
+        segments[1] = _reader_head(recipient.email, message_id, link, date)
+        for index, slot in self.slots:
+            value = values[slot.name]
+            segments[index] = quoted.encode_value(escape(value) if slot.html else value) or slot.fallback
+        return b"".join(segments)
+
+
+def message_id(*, key: bytes, issue_id: int, subscriber_id: int, domain: str) -> str:
+    """Give the Message-ID of a delivery, the same at every attempt (RFC 5322 3.6.4), in lower case."""
+    return f"<{issue_id}.{subscriber_id}.{_mac(key, issue_id, subscriber_id)}@{domain}>"
+
+
+def read_message_id(text: str, key: bytes) -> tuple[int, int] | None:
+    """Give the issue and the subscriber that a Message-ID of ours names, None for any other.
+
+    In any case and without brackets, as bounces quote it.
+    """
+    found = _ISSUED_ID.fullmatch(text.strip().lower()) if text.isascii() else None
+    if not found:
+        return None
+    issue_id, subscriber_id = int(found["issue"]), int(found["subscriber"])
+    if not hmac.compare_digest(_mac(key, issue_id, subscriber_id), found["mac"]):
+        return None
+    return issue_id, subscriber_id
+
+
+def _mac(key: bytes, issue_id: int, subscriber_id: int) -> str:
+    mac = hmac.digest(key, f"digest message-id\0{issue_id}.{subscriber_id}".encode(), "sha256")
+    return b32encode(mac[:_MAC_OCTETS]).decode().lower()
+
+
+def _reader_head(address: str, delivery: str, link: str, date: datetime) -> bytes:
+    """Give the header fields that differ from one message to the next (RFC 5322 3.6, RFC 2369 3.2)."""
+    if not ADDRESS.fullmatch(address):
+        raise AddressError(f"{address!r} cannot stand in a header.")
+    if not _MESSAGE_ID.fullmatch(delivery):
+        raise ValueError(f"{delivery!r} is no Message-ID")
+    if date.tzinfo is None:
+        raise ValueError("a date without zone cannot be mailed")
+    return (
+        _field("To", address)
+        + _field("Date", format_datetime(date.astimezone(UTC)))
+        + _field("Message-ID", delivery)
+        + _field("X-Digest-Delivery", delivery)
+        + _field("List-Unsubscribe", f"<{link}>")
+    ).encode()
+
+
+def _field(name: str, word: str) -> str:
+    """Give a field of one word: there is one place to fold it, and a subscriber is worth no general way."""
+    size = len(name) + len(": ") + (len(word) if word.isascii() else len(word.encode()))
+    return f"{name}: {word}\r\n" if size <= LINE else f"{name}:\r\n {word}\r\n"
+
+
+def _content(boundary: str) -> bytes:
+    """Give the MIME fields that end a message's header, and the blank line (RFC 2046 5.1.4)."""
+    return f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'.encode()
+
+
+def _part_head(boundary: str, subtype: str) -> bytes:
+    return (
+        f"--{boundary}\r\nContent-Type: text/{subtype}; charset=utf-8\r\n"
+        "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+    ).encode()
+
+
+def _cut(text: str, nonce: str, *, html: bool) -> Iterator[tuple[bytes, _Slot | None]]:
+    """Give a part's constant pieces, encoded, each with the slot after it; None after the last.
+
+    A piece and a value each begin a line of their own, softly broken, so that a value's length moves nothing.
+    """
+    found = [slot for slot in SLOT_PATTERN.finditer(text) if slot["nonce"] == nonce]
+    start = 0
+    for slot in found:
+        yield (
+            _constant(text[start : slot.start()], nonce, after=start > 0, before=True),
+            _slot(slot, html=html),
+        )
+        start = slot.end()
+    yield _constant(text[start:], nonce, after=start > 0, before=False), None
+
+
+def _constant(text: str, nonce: str, *, after: bool, before: bool) -> bytes:
+    """Encode a constant piece that comes after a slot, or before one, or both."""
+    if nonce in text:
+        raise RenderError(
+            "A slot was damaged between its template and the message: use it as it is, without filters."
+        )
+    piece = quoted.encode(text)
+    if after and not piece.startswith(b"\r\n") and (piece or before):
+        piece = quoted.SOFT_BREAK + piece
+    if before and piece and not piece.endswith(b"\r\n"):
+        piece += quoted.SOFT_BREAK
+    return piece
+
+
+def _slot(found: re.Match[str], *, html: bool) -> _Slot:
+    """Read a placeholder. Raises RenderError for a name that no subscriber has a value for."""
+    if found["name"] not in SLOT_NAMES:
+        raise RenderError(f"A template uses reader.{found['name']}: there are {', '.join(SLOT_NAMES)}.")
+    fallback = one_line(bytes.fromhex(found["fallback"] or "").decode(errors="replace"))
+    return _Slot(
+        name=found["name"], html=html, fallback=quoted.encode_value(escape(fallback) if html else fallback)
+    )
