@@ -1,0 +1,34 @@
+"""Configuration: config.toml and the environment, read once, whole, and strictly.
+
+`load` gives Settings or raises one ConfigError with every mistake. Knows no database, clock or network.
+"""
+
+from digest.config.addresses import Mailbox
+from digest.config.editorial import Editors, Mail, Newsletter, Site, Theme
+from digest.config.load import load
+from digest.config.operation import Alerts, Database, Delivery, Privacy, Smtp, Web
+from digest.config.settings import Settings
+from digest.config.show import json_schema, show, template_text, toml_text
+from digest.config.values import SAMPLE_FEED
+
+__all__ = [
+    "SAMPLE_FEED",
+    "Alerts",
+    "Database",
+    "Delivery",
+    "Editors",
+    "Mail",
+    "Mailbox",
+    "Newsletter",
+    "Privacy",
+    "Settings",
+    "Site",
+    "Smtp",
+    "Theme",
+    "Web",
+    "json_schema",
+    "load",
+    "show",
+    "template_text",
+    "toml_text",
+]

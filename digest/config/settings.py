@@ -1,0 +1,153 @@
+"""The settings as a whole: the sections, and what follows from them and from config.toml's folder."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from digest.config.database import resolved_url
+from digest.config.editorial import Editors, Mail, Newsletter, Site, Theme
+from digest.config.kinds import NotYetTable, listed
+from digest.config.operation import Alerts, Database, Delivery, Privacy, Smtp, Web
+from digest.errors import UsageError
+
+Newsletters = tuple[Newsletter, ...]
+
+
+def _tables(value: object) -> object:
+    if isinstance(value, dict):
+        raise ValueError("begins with [[newsletter]], in double brackets")  # noqa: TRY004 - for pydantic
+    return listed(value)
+
+
+class Settings(BaseSettings):
+    """What config.toml and the environment say, checked. Made by `load` alone; frozen."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix="DIGEST_",
+        env_nested_delimiter="__",
+        enable_decoding=False,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+        title="config.toml",
+    )
+
+    site: Site
+    newsletter: Annotated[Newsletters, BeforeValidator(_tables)] = Field(json_schema_extra={"minItems": 1})
+    mail: Mail
+    delivery: Delivery = Delivery()
+    smtp: Smtp = Smtp()
+    pace: NotYetTable = Field(default_factory=dict)
+    """Limits per recipient domain."""
+    dkim: NotYetTable = Field(default_factory=dict)
+    """Signing, where the relay does not sign."""
+    alerts: Alerts = Alerts()
+    editors: Editors = Editors()
+    theme: Theme = Theme()
+    privacy: Privacy = Privacy()
+    database: Database = Database()
+    web: Web = Web()
+
+    _path: Path = PrivateAttr(default=Path("config.toml"))
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what `load` gives and nothing else: the process's environment is not read behind its back."""
+        return (init_settings,)
+
+    @field_validator("newsletter")
+    @classmethod
+    def _newsletters(
+        cls, newsletters: tuple[Newsletter, ...], info: ValidationInfo
+    ) -> tuple[Newsletter, ...]:
+        if not newsletters:
+            raise ValueError("must be given at least once")
+        site = info.data.get("site")
+        names: set[str] = set()
+        for index, newsletter in enumerate(newsletters):
+            if newsletter.name in names:
+                raise misplaced("there is another newsletter of this name", f"{index}.name")
+            names.add(newsletter.name)
+            if isinstance(site, Site) and not set(newsletter.feeds) <= set(site.feeds):
+                raise misplaced("must be among site.feeds", f"{index}.feeds")
+        return (
+            newsletters if site is None else tuple(_inherit(newsletter, site) for newsletter in newsletters)
+        )
+
+    @property
+    def path(self) -> Path:
+        """Where config.toml is, absolute."""
+        return self._path
+
+    @property
+    def folder(self) -> Path:
+        """The folder at which relative paths start."""
+        return self._path.parent
+
+    @property
+    def secret_path(self) -> Path:
+        """Where the keys that sign links are. It may not exist yet."""
+        return self.folder / self.web.secret_file
+
+    @property
+    def templates_folder(self) -> Path:
+        """Where the site's own templates are. It may not exist."""
+        return self.folder / self.theme.templates
+
+    @property
+    def outbox(self) -> Path:
+        """The Maildir of a rehearsal."""
+        return self.folder / "outbox"
+
+    @property
+    def database_url(self) -> str:
+        """The database's URL for SQLAlchemy, a SQLite file's path absolute. Holds the password."""
+        return resolved_url(self.database.url, self.folder)
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether there is no relay, so that nobody is mailed."""
+        return not self.smtp.host
+
+    def newsletter_named(self, name: str | None) -> Newsletter:
+        """Give the newsletter of this name; without a name the only one.
+
+        Raises:
+            UsageError: there is none of this name, or several and no name. The message lists them.
+
+        """
+        if name is None and len(self.newsletter) == 1:
+            return self.newsletter[0]
+        for newsletter in self.newsletter:
+            if newsletter.name == name:
+                return newsletter
+        names = ", ".join(newsletter.name for newsletter in self.newsletter)
+        if name is None:
+            raise UsageError(f"There are several newsletters; name one with --newsletter: {names}.")
+        raise UsageError(f"There is no newsletter {name!r} in {self.path.name}; there is: {names}.")
+
+
+def misplaced(problem: str, at: str) -> PydanticCustomError:
+    """Give an error of a whole that points at one of its parts, by its path with dots."""
+    return PydanticCustomError("misplaced", "{problem}", {"problem": problem, "at": at})
+
+
+def _inherit(newsletter: Newsletter, site: Site) -> Newsletter:
+    return newsletter.model_copy(
+        update={
+            "title": newsletter.title or site.name,
+            "timezone": newsletter.timezone or site.timezone,
+            "feeds": newsletter.feeds or site.feeds,
+        }
+    )
