@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from render_editions import BARE, EDITION, NONCE, article, long_edition
+from render_editions import BARE, EDITION, NONCE, article, long_edition, picture
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from digest.errors import RenderError
@@ -227,3 +227,9 @@ def test_parameters_and_https_reach_every_link_of_a_story() -> None:
 
 def test_the_same_edition_gives_the_same_bytes() -> None:
     assert render(EDITION, nonce=NONCE) == render(EDITION, nonce=NONCE)
+
+
+def test_a_narrow_picture_gets_a_narrow_column() -> None:
+    story = replace(EDITION.articles[1], picture=picture("mast", width=400, height=1000))
+    cell = one(page(replace(EDITION, articles=(EDITION.articles[0], story))), ".thumb")
+    assert cell.attributes["width"] == "68"
