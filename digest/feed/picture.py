@@ -1,0 +1,138 @@
+"""Pictures: which file of several, its size, and which pictures are none. Touches no network."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from digest.feed.shown import Media
+from digest.feed.text import tidy
+from digest.feed.urls import absolute
+from digest.model import Picture
+
+# Pixels. A lead picture fills a 600 px column on a screen with two dots a pixel.
+_WANTED_WIDTH = 1_200
+# Pixels. Smaller ones are portraits, buttons and ornaments.
+_LEAST_WIDTH, _LEAST_HEIGHT = 150, 100
+# Pixels. Trackers are 1×1; some pretend to be 2 or 3.
+_PIXEL = 3
+# Characters. A srcset is a dozen addresses; the pattern below is not for a novel.
+_LONGEST_SRCSET = 8_000
+
+_CANDIDATE = re.compile(r"([^\s,]\S*[^\s,])(?:\s+([\d.]{1,8})([wx]))?(?:\s+\d{1,6}h)?\s*(?:,|$)")
+_PLACEHOLDER = re.compile(
+    r"^data:|(?:blank|spacer|placeholder|transparent|lazy|1x1|pixel|grey|gray)[^/]*\.\w+$", re.IGNORECASE
+)
+_TRACKER = re.compile(
+    r"//(?:pixel\.|stats\.|b\.scorecardresearch|[\w.-]*doubleclick\.net|[\w.-]*google-analytics\.com"
+    r"|(?:www\.)?facebook\.com/tr|feeds\.feedburner\.com/~|feeds\.wordpress\.com/1\.0|[\w.-]*feedsportal\.com)",
+    re.IGNORECASE,
+)
+_AVATAR = re.compile(r"//[\w.-]*gravatar\.com/|/avatars?/", re.IGNORECASE)
+_EMOJI = re.compile(r"/(?:emoji|twemoji|emojione)/|//s\.w\.org/images/", re.IGNORECASE)
+_EMOJI_CLASSES = frozenset({"emoji", "twemoji", "wp-smiley", "emojione"})
+_EMOJI_FILE = re.compile(
+    r"/([0-9a-f]{2,6}(?:-[0-9a-f]{2,6}){0,9})\.(?:png|svg|gif|webp)(?:\?|$)", re.IGNORECASE
+)
+_TINY_STYLE = re.compile(
+    r"(?<![-\w])(?:width|height)\s*:\s*[0-3](?:\.\d*)?(?:px|\s*(?:;|$|!))", re.IGNORECASE
+)
+_IMAGE_NAME = re.compile(r"\.(?:jpe?g|png|gif|webp|avif)(?:[?#]|$)", re.IGNORECASE)
+_IMAGE_TYPE = re.compile(r"image(?:/|$)", re.IGNORECASE)
+_VECTOR = re.compile(r"\.svgz?(?:[?#]|$)", re.IGNORECASE)
+
+# By trust. The first two are put there by lazy loaders only, and then `src` is a placeholder.
+_LAZY = ("data-src", "data-lazy-src", "data-original", "data-lazy")
+_LAZY_SETS = ("data-srcset", "data-lazy-srcset", "srcset")
+_ORIGINALS = ("data-large-file", "data-orig-file")
+
+Attributes = Mapping[str, str | None]
+
+
+def of_image(image: Attributes, base: str) -> Picture | None:
+    """Give the real picture of an <img>, lazy loading undone, in the best size that it offers."""
+    width, height = _pixels(image.get("width")), _pixels(image.get("height"))
+    alt = tidy(image.get("alt") or "")
+    sets = (candidates(image.get(name) or "", base) for name in _LAZY_SETS)
+    offered = next((found for found in sets if found), [])
+    sized = [(url, size) for url, size in offered if size]
+    if sized:
+        url, best = best_of(sized)
+        return Picture(
+            url=url, alt=alt, width=best, height=round(best * height / width) if width and height else None
+        )
+    source = image.get("src") or ""
+    honest = "" if _PLACEHOLDER.search(source) else source
+    names = (
+        [image.get(name) or "" for name in _LAZY] + [honest] + [image.get(name) or "" for name in _ORIGINALS]
+    )
+    urls = [absolute(name, base) for name in names if name] + [url for url, _ in offered]
+    url = next((url for url in urls if url), "")
+    return Picture(url=url, alt=alt, width=width, height=height) if url else None
+
+
+def candidates(srcset: str, base: str) -> list[tuple[str, int]]:
+    """Read a srcset (HTML, 4.8.4.2.1): addresses and widths in pixels, 0 for a density."""
+    found = []
+    for url, size, unit in _CANDIDATE.findall(srcset[:_LONGEST_SRCSET]):
+        address = "" if url.startswith("data:") else absolute(url, base)
+        if address:
+            found.append((address, int(size) if unit == "w" and size.isdigit() else 0))
+    return found
+
+
+def best_of(sized: Iterable[tuple[str, int]]) -> tuple[str, int]:
+    """Of addresses and widths give the smallest that is wide enough, else the widest; https before http."""
+    offers = list(sized)
+    offers = [offer for offer in offers if offer[0].startswith("https:")] or offers
+    enough = [offer for offer in offers if offer[1] >= _WANTED_WIDTH]
+    return min(enough, key=lambda offer: offer[1]) if enough else max(offers, key=lambda offer: offer[1])
+
+
+def is_tracker(image: Attributes) -> bool:
+    """Tell a tracking pixel."""
+    sizes = (_pixels(image.get("width")), _pixels(image.get("height")))
+    if any(size is not None and size <= _PIXEL for size in sizes):
+        return True
+    return bool(_TINY_STYLE.search(image.get("style") or "") or _TRACKER.search(image.get("src") or ""))
+
+
+def emoji(image: Attributes) -> str:
+    """Give the character that an emoji's picture stands for; empty where the picture is a picture."""
+    source = image.get("src") or image.get("data-src") or ""
+    classes = set((image.get("class") or "").split())
+    if not (classes & _EMOJI_CLASSES or _EMOJI.search(source)):
+        return ""
+    named = _EMOJI_FILE.search(source)
+    points = [int(point, 16) for point in named[1].split("-")] if named else []
+    legal = points and all(0xA0 <= point <= 0x10FFFF and not 0xD800 <= point <= 0xDFFF for point in points)  # noqa: PLR2004 - Unicode
+    return tidy(image.get("alt") or "") or ("".join(map(chr, points)) if legal else "")
+
+
+def is_sizeable(picture: Picture, classes: str = "") -> bool:
+    """Tell whether a picture can stand for its article: no portrait, ornament or vector drawing."""
+    if _AVATAR.search(picture.url) or "avatar" in classes.split() or _VECTOR.search(picture.url):
+        return False  # mail programs show no SVG
+    return (picture.width is None or picture.width >= _LEAST_WIDTH) and (
+        picture.height is None or picture.height >= _LEAST_HEIGHT
+    )
+
+
+def of_media(files: Iterable[Media], base: str) -> Picture | None:
+    """Choose among the files that an item names: the best size of those that can stand for it."""
+    pictures = []
+    for file in files:
+        url = absolute(file.url, base)
+        if not url or not (_IMAGE_TYPE.match(file.type) if file.type else _IMAGE_NAME.search(url)):
+            continue
+        picture = Picture(url=url, alt=tidy(file.alt), width=file.width, height=file.height)
+        if is_sizeable(picture):
+            pictures.append(picture)
+    if not pictures:
+        return None
+    best, _ = best_of((picture.url, picture.width or 0) for picture in pictures)
+    return next(picture for picture in pictures if picture.url == best)
+
+
+def _pixels(value: str | None) -> int | None:
+    """Read a width or height attribute; `100%` and `auto` say nothing in pixels."""
+    match = re.fullmatch(r"\s*(\d{1,5})(?:\.\d*)?\s*(?:px)?\s*", value or "")
+    return int(match[1]) if match else None

@@ -1,0 +1,43 @@
+"""What a body is, by its first bytes: servers label feeds as pages and pages as feeds."""
+
+import re
+from enum import Enum
+
+# A comment counts as nothing; the first root decides. Compiled for bytes whose NULs were taken out, so that
+# UTF-16 and UTF-32 read like ASCII.
+_ROOT = re.compile(
+    rb"<!--.*?-->|<(?:[\w.-]+:)?(?P<feed>rss|feed|rdf)[\s>]|<(?P<page>html)[\s>]|<!doctype\s+(?P<doctype>html)",
+    re.IGNORECASE | re.DOTALL,
+)
+# Bytes. Long enough for a warning before the feed, short enough that no body makes the search slow.
+_HEAD = 16_384
+
+
+class Kind(Enum):
+    """What a body turns out to be."""
+
+    XML = "an XML feed"
+    JSON = "JSON"
+    PAGE = "a web page"
+    EMPTY = "empty"
+    OTHER = "neither a feed nor a page"
+
+
+def kind(body: bytes) -> Kind:
+    """Tell a feed from a page, JSON, nothing and anything else."""
+    head = body[:_HEAD].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\f\v")
+    if not head:
+        return Kind.EMPTY
+    if head.startswith(b"{"):
+        return Kind.JSON
+    for match in _ROOT.finditer(head):
+        if match["feed"]:
+            return Kind.XML
+        if match["page"] or match["doctype"]:
+            return Kind.PAGE
+    return Kind.PAGE if head.startswith(b"<") and not head.startswith(b"<?xml") else Kind.OTHER
+
+
+def is_wide(body: bytes) -> bool:
+    """Tell UTF-16 and UTF-32, where a byte is no character."""
+    return body[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\0" in body[:4]
