@@ -19,7 +19,7 @@ _ESCAPED = re.compile(rb"[^ !-<>-~]|(?<= ) | \Z")
 _NOT_FIRST = re.compile(rb"\.|F(?=rom )")
 
 # A value that already is what `encode` would make of it: the common case, once a slot and message.
-_PLAIN = re.compile(r"(?!\.|From )(?:(?<! ) |[!-<>-~])*+(?<! )")
+_PLAIN = re.compile(r"(?!\.|From )[!-<>-~]+(?: [!-<>-~]+)*")
 
 
 def encode(text: str) -> bytes:
