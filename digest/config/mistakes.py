@@ -1,5 +1,7 @@
 """What pydantic found wrong, in an operator's words and with file and line."""
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -77,9 +79,13 @@ def unknown(path: Path) -> str:
 
 
 def dotted(path: Path) -> str:
-    """Write a path as `newsletter[0].schedule`."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    """Write a path as `newsletter[0].schedule`, a key that is not bare in quotes."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{_quoted(part)}" for part in path)
     return text.removeprefix(".")
+
+
+def _quoted(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
 
 
 def _mistake(detail: ErrorDetails, places: Places) -> Mistake:

@@ -125,7 +125,7 @@ def mistakes(folder: Path, text: str | bytes, **environ: str) -> list[str]:
         pytest.param(
             '"The Harbour Ledger <news@ledger.example>"',
             '"a@ledger.example, b@ledger.example"',
-            "14: mail.from: is not one mail address",
+            "14: mail.from: 'a@ledger.example, b@ledger.example' cannot be mailed",
             id="two senders",
         ),
         pytest.param(
@@ -199,7 +199,7 @@ def test_a_mistake_is_told_with_its_line_and_key(old: str, new: str, expected: s
         ),
         ('[theme]\naccent = "blue"', '16: theme.accent: must be a colour as "#1f4e79"'),
         ('[theme]\nlogo = "http://x.example/a.png"', "16: theme.logo: must be an https URL"),
-        ('[alerts]\nto = ["a@b.example", "nobody"]', "16: alerts.to[1]: is not one mail address"),
+        ('[alerts]\nto = ["a@b.example", "nobody"]', "16: alerts.to[1]: 'nobody' cannot be mailed"),
         ('[alerts]\ncommand = "it\'s"', "16: alerts.command: is no command line: no closing quotation"),
         ("[privacy]\nkeep_ip_days = 0", "16: privacy.keep_ip_days: must be 1 or more"),
         (
@@ -208,7 +208,8 @@ def test_a_mistake_is_told_with_its_line_and_key(old: str, new: str, expected: s
         ),
         ("smtp = 5", "15: mail.smtp: unknown key"),
         ('envelope = "verp"', '15: mail.envelope: "verp" is not available in this version'),
-        ('envelope = "nobody"', "15: mail.envelope: is not one mail address"),
+        ('envelope = "börse@x.example"', "15: mail.envelope: must be ASCII before the @-sign"),
+        ('envelope = "nobody"', "15: mail.envelope: 'nobody' cannot be mailed"),
         ('headers = { "Bcc" = "a@b.example" }', "15: mail.headers: Bcc is set by digest itself"),
         ('headers = { "X" = "a\\nb" }', "15: mail.headers: X must be one line of ASCII"),
         ('headers = { "X Y" = "a" }', "15: mail.headers: 'X Y' is no header's name"),
@@ -353,3 +354,8 @@ def test_the_template_with_one_typo_has_one_mistake(tmp_path: Path) -> None:
     assert mistakes(tmp_path, template_text().replace("max_age", "max_aeg")) == [
         "config.toml:22: newsletter[0].max_aeg: unknown key; did you mean max_age?"
     ]
+
+
+def test_a_key_that_is_not_bare_is_told_in_quotes(tmp_path: Path) -> None:
+    (told,) = mistakes(tmp_path, HEAD + '"a\\nb" = 1')
+    assert told == 'config.toml:15: mail."a\\nb": unknown key'

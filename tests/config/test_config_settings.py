@@ -115,7 +115,7 @@ def test_bounces_go_to_the_sender_unless_told_otherwise(read: Read) -> None:
         ("Bücher heute <news@bücher.example>", "Bücher heute", "news@xn--bcher-kva.example"),
         (r"\"Ledger, The\" <news@ledger.example>", "Ledger, The", "news@ledger.example"),
         ("Harbour Inc. <Desk@LEDGER.example>", "Harbour Inc.", "Desk@ledger.example"),
-        ("Root <root@localhost>", "Root", "root@localhost"),
+        ("Root <root@mail.localhost>", "Root", "root@mail.localhost"),
     ],
 )
 def test_a_sender_is_read_as_name_and_address(text: str, name: str, address: str, read: Read) -> None:
