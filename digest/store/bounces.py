@@ -1,23 +1,17 @@
 """What evidence against an address does to its subscriber. Only a subscriber's own failures come here."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
 
 import sqlalchemy as sa
 from sqlmodel import Session
 
 from digest.address import suppression_key
+from digest.delivery.retry import suppress_after_disabled, suppress_after_soft
 from digest.model import Channel, SubscriberState
 from digest.store.installation import permanent_key
 from digest.store.tables import SUBSCRIBER, EventRow, SubscriberRow, SuppressionRow
-
-SOFT_LIMIT = 5
-"""Soft bounces with no acceptance between them …"""
-SOFT_SPAN = timedelta(days=14)
-"""… over at least this long, before an address counts as dead."""
-DISABLED_SPAN = timedelta(days=3)
-"""A disabled mailbox (5.2.1) is dead at its second report, this much later or more."""
 
 
 class Effect(Enum):
@@ -59,9 +53,9 @@ def blame(session: Session, subscriber_id: int, effect: Effect, evidence: Eviden
     if effect is Effect.SOFT:
         row.soft_bounces += 1
         row.first_soft_at = row.first_soft_at or now
-        enough = row.soft_bounces >= SOFT_LIMIT and now - row.first_soft_at >= SOFT_SPAN
+        enough = suppress_after_soft(row.soft_bounces, row.first_soft_at, now)
     elif effect is Effect.DISABLED:
-        enough = row.disabled_at is not None and now - row.disabled_at >= DISABLED_SPAN
+        enough = suppress_after_disabled(row.disabled_at, now)
         row.disabled_at = row.disabled_at or now
     session.add(row)
     if enough:

@@ -13,6 +13,7 @@ from digest.model import Counts, Decision, DeliveryState, Issue, IssueState, Ren
 from digest.store import rows
 from digest.store.database import insert_for
 from digest.store.tables import (
+    BATCH,
     DELIVERY,
     ISSUE,
     ArticleRow,
@@ -44,10 +45,11 @@ def open_draft(session: Session, newsletter: str, slot: Slot, now: datetime) -> 
         reached=False,
         created_at=now,
     )
-    session.connection().execute(insert.on_conflict_do_nothing())
+    first = session.connection().execute(insert.on_conflict_do_nothing()).rowcount == 1
     issue = find(session, newsletter, slot.name)
     assert issue is not None
-    note(session, issue, "issue.drafted", now)
+    if first:
+        note(session, issue, "issue.drafted", now)
     return issue
 
 
@@ -120,22 +122,22 @@ def move(
 
 def hold(session: Session, issue: Issue, code: str, reason: str, now: datetime) -> Issue:
     """Hold an issue that is not final, keeping the state it came from. `code` says what may lift it."""
-    here = get(session, issue.id)
-    if here.state is IssueState.HELD:
-        return here
     held = move(
         session,
-        here,
+        issue,
         IssueState.HELD,
         now,
-        allowed=(here.state,) if here.state in RUNNING else (),
-        held_from=here.state,
+        allowed=RUNNING,
+        # The state it has in this very statement, and not the one that was read before it.
+        held_from=col(IssueRow.state),
+        held_at=now,
         hold_code=code,
         reason=reason,
     )
-    if held is None:
+    here = held or get(session, issue.id)
+    if here.state is not IssueState.HELD:
         raise _misfit(here, "held", "draft, approved, frozen or sending")
-    return held
+    return here
 
 
 def resume(session: Session, issue: Issue, now: datetime, *, confirm_audience: bool = False) -> Issue:
@@ -148,6 +150,7 @@ def resume(session: Session, issue: Issue, now: datetime, *, confirm_audience: b
         now,
         allowed=(IssueState.HELD,),
         held_from=None,
+        held_at=None,
         hold_code="",
         reason="",
         audience_confirmed=here.audience_confirmed or confirm_audience,
@@ -173,23 +176,32 @@ def approve(session: Session, issue: Issue, now: datetime) -> Issue:
 
 def cancel(session: Session, issue: Issue, reason: str, now: datetime) -> Issue:
     """End an issue that is not final. What was accepted stays so; what was not on the wire is withdrawn."""
-    here = get(session, issue.id)
+    connection = session.connection()
+    # A tick proves its batches before it looks at the issue, so it is either through or sees the end.
+    connection.execute(
+        sa.select(BATCH.c.seq).where(BATCH.c.issue_id == issue.id).order_by(BATCH.c.seq).with_for_update()
+    )
     cancelled = move(
         session,
-        here,
+        issue,
         IssueState.CANCELLED,
         now,
         allowed=(*RUNNING, IssueState.HELD),
         reason=reason,
+        held_from=None,
+        held_at=None,
         hold_code="",
         finished_at=now,
     )
     if cancelled is None:
-        raise _misfit(here, "cancelled", "not final")
-    session.connection().execute(
+        raise _misfit(get(session, issue.id), "cancelled", "not final")
+    connection.execute(
         sa.update(DELIVERY)
         .where(DELIVERY.c.issue_id == issue.id, DELIVERY.c.state == DeliveryState.PENDING.value)
-        .values(state=DeliveryState.WITHDRAWN.value)
+        .values(state=DeliveryState.WITHDRAWN.value, at=int(now.timestamp()))
+    )
+    connection.execute(
+        sa.update(BATCH).where(BATCH.c.issue_id == issue.id).values(done=sa.true(), not_before=0)
     )
     return cancelled
 
@@ -213,19 +225,23 @@ def note(session: Session, issue: Issue, kind: str, now: datetime, detail: str =
 
 def save_decisions(session: Session, issue_id: int, selection: Selection) -> None:
     """Replace what an issue decided about each article."""
-    session.connection().execute(sa.delete(IssueArticleRow).where(col(IssueArticleRow.issue_id) == issue_id))
-    for position, decided in enumerate(selection.decided):
-        session.add(
-            IssueArticleRow(
-                issue_id=issue_id,
-                article_id=decided.article.id,
-                position=position,
-                decision=decided.decision,
-                reason=decided.reason,
-                fingerprint=decided.article.fingerprint,
-            )
+    connection = session.connection()
+    connection.execute(sa.delete(IssueArticleRow).where(col(IssueArticleRow.issue_id) == issue_id))
+    if selection.decided:
+        connection.execute(
+            sa.insert(IssueArticleRow),
+            [
+                {
+                    "issue_id": issue_id,
+                    "article_id": decided.article.id,
+                    "position": position,
+                    "decision": decided.decision,
+                    "reason": decided.reason,
+                    "fingerprint": decided.article.fingerprint,
+                }
+                for position, decided in enumerate(selection.decided)
+            ],
         )
-    session.flush()
 
 
 def decisions(session: Session, issue_id: int) -> list[tuple[ArticleRow, IssueArticleRow]]:
@@ -235,6 +251,7 @@ def decisions(session: Session, issue_id: int) -> list[tuple[ArticleRow, IssueAr
         .join(IssueArticleRow, col(IssueArticleRow.article_id) == col(ArticleRow.id))
         .where(IssueArticleRow.issue_id == issue_id)
         .order_by(col(IssueArticleRow.position))
+        .execution_options(populate_existing=True)
     )
     return list(found)
 

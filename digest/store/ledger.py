@@ -4,9 +4,10 @@ From freezing on, at every commit, the audience is the sum of its deliveries' st
 exactly what may be on the wire.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session
@@ -20,6 +21,9 @@ BATCH_ROWS = 1000
 """Deliveries a batch: small enough that a lost machine costs little, large enough that taking is rare."""
 
 ACTIVE = SubscriberState.ACTIVE
+
+REOPENED = (IssueState.FROZEN, IssueState.SENDING, IssueState.SENT, IssueState.HELD)
+"""States in which an issue's deliveries can be tried again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +46,8 @@ class Row:
     attempts: int = 0
     losses: int = 0
     first_at: int = 0
+    soft: bool = False
+    """Whether it has counted as a soft bounce."""
     blemished: bool = False
     """Whether something counts against the address, to be cleared when it accepts."""
 
@@ -51,29 +57,40 @@ def epoch(now: datetime) -> int:
     return int(now.timestamp())
 
 
-def mailable(subscriber_id: sa.ColumnElement[int], newsletter: str, now: datetime) -> sa.ColumnElement[bool]:
+def mailable(
+    subscriber_id: sa.ColumnElement[int],
+    newsletter: str | sa.BindParameter[str],
+    now: datetime | sa.BindParameter[datetime],
+) -> sa.ColumnElement[bool]:
     """Say who may be mailed: asked at freezing, and again when a row is claimed."""
     return (
         sa.select(sa.literal(1))
         .select_from(SUBSCRIBER.join(SUBSCRIPTION, SUBSCRIPTION.c.subscriber_id == SUBSCRIBER.c.id))
-        .where(
-            SUBSCRIBER.c.id == subscriber_id,
-            SUBSCRIBER.c.state == ACTIVE,
-            SUBSCRIPTION.c.newsletter == newsletter,
-            SUBSCRIPTION.c.left_at.is_(None),
-            SUBSCRIPTION.c.paused_until.is_(None) | (SUBSCRIPTION.c.paused_until <= now),
-        )
+        .where(SUBSCRIBER.c.id == subscriber_id, *_wanted(newsletter, now))
         .exists()
     )
 
 
+def _wanted(
+    newsletter: str | sa.BindParameter[str], now: datetime | sa.BindParameter[datetime]
+) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        SUBSCRIBER.c.state == ACTIVE,
+        SUBSCRIPTION.c.newsletter == newsletter,
+        SUBSCRIPTION.c.left_at.is_(None),
+        SUBSCRIPTION.c.paused_until.is_(None) | (SUBSCRIPTION.c.paused_until <= now),
+    )
+
+
+def _readers(newsletter: str, now: datetime, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """Select from everybody who may be mailed: the same conditions, in one pass over both tables."""
+    both = SUBSCRIPTION.join(SUBSCRIBER, SUBSCRIBER.c.id == SUBSCRIPTION.c.subscriber_id)
+    return sa.select(*columns).select_from(both).where(*_wanted(newsletter, now))
+
+
 def audience(session: Session, newsletter: str, now: datetime) -> int:
     """Count whom an issue frozen now would reach."""
-    query = sa.select(sa.func.count()).select_from(SUBSCRIPTION)
-    chosen = query.where(
-        SUBSCRIPTION.c.newsletter == newsletter, mailable(SUBSCRIPTION.c.subscriber_id, newsletter, now)
-    )
-    return int(session.connection().execute(chosen).scalar_one())
+    return int(session.connection().execute(_readers(newsletter, now, sa.func.count())).scalar_one())
 
 
 def freeze(session: Session, issue: Issue, now: datetime) -> Issue:
@@ -87,12 +104,13 @@ def freeze(session: Session, issue: Issue, now: datetime) -> Issue:
     )
     if frozen is None:
         raise IssueError(f"{issues.name(issue)} was frozen, held or ended by somebody else just now.")
-    chosen = sa.select(
-        sa.literal(issue.id), SUBSCRIPTION.c.subscriber_id, sa.literal(DeliveryState.PENDING.value)
-    ).where(
-        SUBSCRIPTION.c.newsletter == issue.newsletter,
-        mailable(SUBSCRIPTION.c.subscriber_id, issue.newsletter, now),
-    )
+    chosen = _readers(
+        issue.newsletter,
+        now,
+        sa.literal(issue.id),
+        SUBSCRIPTION.c.subscriber_id,
+        sa.literal(DeliveryState.PENDING.value),
+    ).order_by(SUBSCRIPTION.c.subscriber_id)
     connection.execute(sa.insert(DELIVERY).from_select(["issue_id", "subscriber_id", "state"], chosen))
     numbered = (
         sa.select(
@@ -126,12 +144,12 @@ def freeze(session: Session, issue: Issue, now: datetime) -> Issue:
     return issues.get(session, issue.id)
 
 
-def due_batches(session: Session, issue_id: int, now: datetime, *, limit: int = 100) -> list[int]:
+def due_batches(session: Session, issue_id: int, now: datetime) -> list[int]:
     """Give the numbers of an issue's unfinished batches that have something to do now, in order."""
     query = sa.select(BATCH.c.seq).where(
         BATCH.c.issue_id == issue_id, BATCH.c.done.is_(False), BATCH.c.not_before <= epoch(now)
     )
-    return list(session.connection().execute(query.order_by(BATCH.c.seq).limit(limit)).scalars())
+    return list(session.connection().execute(query.order_by(BATCH.c.seq)).scalars())
 
 
 def next_due(session: Session, issue_id: int) -> datetime | None:
@@ -182,6 +200,7 @@ def rows(session: Session, batch: Batch, cutoff: int) -> list[Row]:
             DELIVERY.c.attempts,
             DELIVERY.c.losses,
             DELIVERY.c.first_at,
+            DELIVERY.c.soft,
             SUBSCRIBER.c.email,
             SUBSCRIBER.c.name,
             SUBSCRIBER.c.address_version,
@@ -210,6 +229,7 @@ def rows(session: Session, batch: Batch, cutoff: int) -> list[Row]:
             attempts=row.attempts,
             losses=row.losses,
             first_at=row.first_at,
+            soft=bool(row.soft),
             blemished=bool(row.soft_bounces or row.disabled_at),
         )
         for row in session.connection().execute(query)
@@ -260,13 +280,29 @@ def finish(session: Session, issue: Issue, now: datetime) -> Issue | None:
 def reopen(session: Session, issue: Issue, states: Sequence[DeliveryState], now: datetime) -> int:
     """Bring final deliveries back to pending, to be tried again; give how many.
 
-    Suppressed and departed readers stay out: the claim asks again. Attempts and expiry start anew.
+    Suppressed and departed readers stay out: the claim asks again. Attempts and expiry start anew. Raises
+    IssueError where the issue was never sent, or is cancelled.
     """
     connection = session.connection()
+    here = issues.get(session, issue.id)
+    if here.state not in REOPENED:
+        raise IssueError(
+            f"{issues.name(here)} is {here.state.value}: only what was being sent can be tried again."
+        )
+    unknown = DELIVERY.c.state == DeliveryState.UNKNOWN.value
     back = connection.execute(
         sa.update(DELIVERY)
         .where(DELIVERY.c.issue_id == issue.id, DELIVERY.c.state.in_([state.value for state in states]))
-        .values(state=DeliveryState.PENDING.value, next_at=0, first_at=0, attempts=0, losses=0, at=epoch(now))
+        .values(
+            state=DeliveryState.PENDING.value,
+            # Nobody knows whether these were mailed; now they may be mailed twice.
+            doubtful=sa.case((unknown, 1), else_=DELIVERY.c.doubtful),
+            next_at=0,
+            first_at=0,
+            attempts=0,
+            losses=0,
+            at=epoch(now),
+        )
     ).rowcount
     if back:
         touched = (
@@ -285,3 +321,16 @@ def reopen(session: Session, issue: Issue, states: Sequence[DeliveryState], now:
             session, issue, IssueState.SENDING, now, allowed=(IssueState.SENT,), finished_at=None, counts=None
         )
     return back
+
+
+def recipients(session: Session, newsletter: str, now: datetime) -> Iterator[Recipient]:
+    """Stream whom an issue frozen now would reach, in the order of their ids."""
+    query = _readers(newsletter, now, *SUBSCRIBER.c).order_by(SUBSCRIBER.c.id)
+    for row in session.connection().execute(query.execution_options(yield_per=1000)):
+        yield Recipient(
+            id=row.id,
+            email=row.email,
+            name=row.name,
+            address_version=row.address_version,
+            since=row.created_at,
+        )

@@ -33,13 +33,47 @@ def head() -> str:
 
 
 def current(store: Store) -> str:
-    """Give the revision that the database has, empty where it has none."""
-    with store.connection() as connection:
-        return MigrationContext.configure(connection).get_current_revision() or ""
+    """Give the revision that the database has, empty where it has none. Waits for no writer."""
+    if store.path is not None and not store.path.is_file():
+        return ""
+    with store.read() as session:
+        return MigrationContext.configure(session.connection()).get_current_revision() or ""
+
+
+def _check_known(store: Store, found: str) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if found and found not in known:
+        raise StoreError(
+            f"The database at {store.where} has schema {found}, which a newer version of digest made: "
+            "install that one."
+        )
+
+
+def _check_current(store: Store) -> None:
+    found, needed = current(store), head()
+    _check_known(store, found)
+    if found != needed:
+        raise StoreError(
+            f"The database at {store.where} has schema {found or 'none'}, not {needed}: "
+            "run `digest db upgrade`."
+        )
 
 
 def upgrade(store: Store, now: datetime) -> None:
-    """Bring the schema to `head`, creating the database where there is none."""
+    """Bring the schema to `head`, creating the database where there is none.
+
+    Raises StoreError where it cannot be made, or where a newer version has been there.
+    """
+    if store.path is not None and not store.path.exists():
+        try:
+            # What it will hold are people's addresses.
+            store.path.touch(mode=0o600)
+        except OSError as error:
+            raise StoreError(
+                f"No database can be made at {store.path.absolute()}: {error.strerror}: "
+                "check [database] url and that this user may write in its folder."
+            ) from error
+    _check_known(store, current(store))
     config = _config()
     with store.connection() as connection:
         if not store.is_sqlite:
@@ -52,9 +86,6 @@ def upgrade(store: Store, now: datetime) -> None:
                     InstallationRow(uid=str(uuid4()), permanent_key=secrets.token_hex(32), created_at=now)
                 )
                 session.flush()
-    if store.path is not None:
-        # What it holds are people's addresses.
-        store.path.chmod(0o600)
 
 
 def open_store(url: str) -> Store:
@@ -68,16 +99,9 @@ def open_store(url: str) -> Store:
             f"There is no database at {store.path.absolute()}: `digest init` makes one here, "
             "or name the right folder with `--config`."
         )
-    found, needed = current(store), head()
-    if found != needed:
-        known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-        remedy = (
-            "run `digest db upgrade`"
-            if not found or found in known
-            else "it was made by a newer version of digest; install that one"
-        )
+    try:
+        _check_current(store)
+    except BaseException:
         store.close()
-        raise StoreError(
-            f"The database at {store.where} has schema {found or 'none'}, not {needed}: {remedy}."
-        )
+        raise
     return store

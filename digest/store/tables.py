@@ -154,6 +154,7 @@ class IssueRow(SQLModel, table=True):
     state: IssueState = Field(sa_type=_words(IssueState))
     held_from: IssueState | None = Field(default=None, sa_type=_words(IssueState))
     hold_code: str = ""
+    held_at: datetime | None = Field(default=None, sa_type=Instant)
     reason: str = ""
     audience: int = 0
     audience_confirmed: bool = False
@@ -262,6 +263,7 @@ class DeliveryRow(SQLModel, table=True):
     attempts: int = Field(default=0, sa_type=sa.SmallInteger, sa_column_kwargs={"server_default": "0"})
     losses: int = Field(default=0, sa_type=sa.SmallInteger, sa_column_kwargs={"server_default": "0"})
     doubtful: int = Field(default=0, sa_type=sa.SmallInteger, sa_column_kwargs={"server_default": "0"})
+    soft: int = Field(default=0, sa_type=sa.SmallInteger, sa_column_kwargs={"server_default": "0"})
     revision: int = Field(default=1, sa_type=sa.SmallInteger, sa_column_kwargs={"server_default": "1"})
     next_at: int = Field(default=0, sa_type=_BIG, sa_column_kwargs={"server_default": "0"})
     first_at: int = Field(default=0, sa_type=_BIG, sa_column_kwargs={"server_default": "0"})
@@ -307,8 +309,17 @@ class SuppressionRow(SQLModel, table=True):
     at: datetime = Field(sa_type=Instant)
 
 
-ISSUE, SUBSCRIBER, SUBSCRIPTION, BATCH, DELIVERY, DELIVERY_REPLY = (
+ISSUE, SUBSCRIBER, SUBSCRIPTION, BATCH, DELIVERY, DELIVERY_REPLY, EVENT, SUPPRESSION = (
     metadata.tables[name]
-    for name in ("issue", "subscriber", "subscription", "send_batch", "delivery", "delivery_reply")
+    for name in (
+        "issue",
+        "subscriber",
+        "subscription",
+        "send_batch",
+        "delivery",
+        "delivery_reply",
+        "event",
+        "suppression",
+    )
 )
 """The tables as Core sees them, for the hot path."""

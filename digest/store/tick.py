@@ -16,7 +16,7 @@ from digest.store import bounces
 from digest.store.bounces import Effect, Evidence
 from digest.store.database import insert_for
 from digest.store.ledger import Batch, Row, epoch, mailable
-from digest.store.tables import BATCH, DELIVERY, DELIVERY_REPLY, ISSUE
+from digest.store.tables import BATCH, DELIVERY, DELIVERY_REPLY, ISSUE, Instant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,8 @@ class Result:
     """Whether this was an attempt of the row's own, or the relay's trouble."""
     lost: bool = False
     doubtful: bool = False
+    soft: bool = False
+    """Whether it counts as a soft bounce: once an issue, however often the row is tried again."""
     next_at: int = 0
     kind: str = ""
     reply: str = ""
@@ -44,7 +46,7 @@ class Turn:
     results: Sequence[Result] = ()
     claim: Sequence[Row] = ()
     cutoff: int = 0
-    """Rows with a later `next_at` are not due; seconds since the epoch."""
+    """Rows with a later `next_at` are not due; seconds since the epoch. 0 means now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +71,7 @@ _RECORD = (
         attempts=DELIVERY.c.attempts + sa.bindparam("attempt"),
         losses=DELIVERY.c.losses + sa.bindparam("loss"),
         doubtful=sa.case((sa.bindparam("doubt") == 1, 1), else_=DELIVERY.c.doubtful),
+        soft=sa.case((sa.bindparam("softly") == 1, 1), else_=DELIVERY.c.soft),
         next_at=sa.bindparam("later"),
         at=sa.bindparam("now"),
     )
@@ -85,61 +88,113 @@ _LATE = (
 )
 
 
+_PROVE = (
+    sa.update(BATCH)
+    .where(
+        BATCH.c.issue_id == sa.bindparam("issue"),
+        BATCH.c.seq == sa.bindparam("batch"),
+        BATCH.c.token == sa.bindparam("held"),
+    )
+    .values(token=BATCH.c.token)
+)
+
+_STATE = sa.select(ISSUE.c.state).where(ISSUE.c.id == sa.bindparam("issue"))
+
+_REACHED = (
+    sa.update(ISSUE)
+    .where(ISSUE.c.id == sa.bindparam("issue"), ISSUE.c.reached.is_(False))
+    .values(reached=True)
+)
+
+_MAILABLE = mailable(
+    DELIVERY.c.subscriber_id, sa.bindparam("newsletter"), sa.bindparam("now", type_=Instant())
+)
+_WANTED = (
+    DELIVERY.c.issue_id == sa.bindparam("issue"),
+    # The range leads into the index, the list picks from it.
+    DELIVERY.c.subscriber_id.between(sa.bindparam("first"), sa.bindparam("last")),
+    DELIVERY.c.subscriber_id.in_(sa.bindparam("wanted", expanding=True)),
+    DELIVERY.c.state == DeliveryState.PENDING.value,
+)
+
+_CLAIM = (
+    sa.update(DELIVERY)
+    .where(*_WANTED, DELIVERY.c.next_at <= sa.bindparam("cutoff"), _MAILABLE)
+    .values(
+        state=DeliveryState.SUBMITTING.value,
+        at=sa.bindparam("seconds"),
+        first_at=sa.case((DELIVERY.c.first_at == 0, sa.bindparam("seconds")), else_=DELIVERY.c.first_at),
+    )
+    .returning(DELIVERY.c.subscriber_id)
+)
+
+_WITHDRAW = (
+    sa.update(DELIVERY)
+    .where(*_WANTED, ~_MAILABLE)
+    .values(state=DeliveryState.WITHDRAWN.value, at=sa.bindparam("seconds"))
+)
+
+
 def tick(session: Session, issue_id: int, turns: Sequence[Turn], now: datetime) -> Ticked:
     """Do one tick: per batch in order, prove the token, record the results, claim the rows.
 
     Claims nothing where the issue is not `sending` any more. A claim repeats freezing's conditions in its own
-    statement; a row that fails them is withdrawn, final for this issue.
+    statement; a row that fails them is withdrawn, final for this issue. In a cancelled issue, what would have
+    been tried again is withdrawn too.
     """
     connection = session.connection()
-    state = connection.execute(sa.select(ISSUE.c.state).where(ISSUE.c.id == issue_id)).scalar_one()
-    claimed: dict[int, list[Row]] = {}
-    dropped: set[int] = set()
-    for turn in sorted(turns, key=lambda t: t.batch.seq):
-        batch = turn.batch
-        held = connection.execute(
-            sa.update(BATCH)
-            .where(BATCH.c.issue_id == issue_id, BATCH.c.seq == batch.seq, BATCH.c.token == batch.token)
-            .values(token=batch.token)
-        )
-        if held.rowcount != 1:
-            dropped.add(batch.seq)
-            _record_late(session, issue_id, turn.results, now)
-            continue
-        _record(session, issue_id, turn.results, now)
-        if turn.claim and state is IssueState.SENDING:
-            claimed[batch.seq] = _claim(connection, turn, now)
+    ordered = sorted(turns, key=lambda turn: turn.batch.seq)
+    mine = [turn for turn in ordered if _prove(connection, turn.batch)]
+    dropped = [turn for turn in ordered if turn not in mine]
+    # Read once the batches are proved: whoever ends an issue waits for their rows, or we for him.
+    state = connection.execute(_STATE, {"issue": issue_id}).scalar_one()
+    for turn in mine:
+        _record(session, issue_id, turn.results, now, ended=state is IssueState.CANCELLED)
+    for turn in dropped:
+        _record_late(connection, issue_id, turn.results, now)
+    claimed = {
+        turn.batch.seq: _claim(connection, turn, now)
+        for turn in mine
+        if turn.claim and state is IssueState.SENDING
+    }
     if any(result.state is DeliveryState.ACCEPTED for turn in turns for result in turn.results):
         # From the first acceptance on, the issue's articles are spent.
-        connection.execute(
-            sa.update(ISSUE).where(ISSUE.c.id == issue_id, ISSUE.c.reached.is_(False)).values(reached=True)
-        )
-    return Ticked(state=state, claimed=claimed, dropped=frozenset(dropped))
+        connection.execute(_REACHED, {"issue": issue_id})
+    return Ticked(state=state, claimed=claimed, dropped=frozenset(turn.batch.seq for turn in dropped))
 
 
-def _record(session: Session, issue_id: int, results: Sequence[Result], now: datetime) -> None:
+def _prove(connection: sa.Connection, batch: Batch) -> bool:
+    held = {"issue": batch.issue_id, "batch": batch.seq, "held": batch.token}
+    return connection.execute(_PROVE, held).rowcount == 1
+
+
+def _record(
+    session: Session, issue_id: int, results: Sequence[Result], now: datetime, *, ended: bool
+) -> None:
     """Write results into their rows, and what they mean for their subscribers. Only a claimed row has one."""
     if not results:
         return
-    connection = session.connection()
-    connection.execute(
+    # In the order of their ids, so that two processes never wait for each other's subscribers.
+    in_order = sorted(results, key=lambda result: result.subscriber_id)
+    session.connection().execute(
         _RECORD,
         [
             {
                 "issue": issue_id,
                 "subscriber": result.subscriber_id,
-                "to": result.state.value,
+                "to": _settled(result.state, ended=ended),
                 "reply_code": result.code,
                 "attempt": int(result.attempt),
                 "loss": int(result.lost),
                 "doubt": int(result.doubtful),
+                "softly": int(result.soft),
                 "later": result.next_at,
                 "now": epoch(now),
             }
-            for result in results
+            for result in in_order
         ],
     )
-    for result in results:
+    for result in in_order:
         if result.reply:
             _keep_reply(session, issue_id, result, now)
         if result.effect is Effect.CLEAR:
@@ -147,6 +202,11 @@ def _record(session: Session, issue_id: int, results: Sequence[Result], now: dat
         elif result.effect is not Effect.NONE:
             evidence = Evidence(reason=result.kind, text=result.reply, issue_id=issue_id)
             bounces.blame(session, result.subscriber_id, result.effect, evidence, now)
+
+
+def _settled(state: DeliveryState, *, ended: bool) -> int:
+    again = state is DeliveryState.PENDING
+    return DeliveryState.WITHDRAWN.value if ended and again else state.value
 
 
 def _keep_reply(session: Session, issue_id: int, result: Result, now: datetime) -> None:
@@ -159,51 +219,35 @@ def _keep_reply(session: Session, issue_id: int, result: Result, now: datetime) 
     )
 
 
-def _record_late(session: Session, issue_id: int, results: Sequence[Result], now: datetime) -> None:
+def _record_late(connection: sa.Connection, issue_id: int, results: Sequence[Result], now: datetime) -> None:
     """Record a former holder's acceptances: a sent mail is a fact."""
-    for result in results:
-        if result.state is DeliveryState.ACCEPTED:
-            session.connection().execute(
-                _LATE,
-                {
-                    "issue": issue_id,
-                    "subscriber": result.subscriber_id,
-                    "reply_code": result.code,
-                    "now": epoch(now),
-                },
-            )
+    accepted = [
+        {
+            "issue": issue_id,
+            "subscriber": result.subscriber_id,
+            "reply_code": result.code,
+            "now": epoch(now),
+        }
+        for result in results
+        if result.state is DeliveryState.ACCEPTED
+    ]
+    if accepted:
+        connection.execute(_LATE, accepted)
 
 
 def _claim(connection: sa.Connection, turn: Turn, now: datetime) -> list[Row]:
-    batch, at = turn.batch, epoch(now)
     wanted = {row.recipient.id: row for row in turn.claim}
-    claim = (
-        sa.update(DELIVERY)
-        .where(
-            DELIVERY.c.issue_id == batch.issue_id,
-            DELIVERY.c.subscriber_id.between(turn.claim[0].recipient.id, turn.claim[-1].recipient.id),
-            DELIVERY.c.subscriber_id.in_(wanted),
-            DELIVERY.c.state == DeliveryState.PENDING.value,
-            mailable(DELIVERY.c.subscriber_id, batch.newsletter, now),
-        )
-        .values(
-            state=DeliveryState.SUBMITTING.value,
-            at=at,
-            first_at=sa.case((DELIVERY.c.first_at == 0, at), else_=DELIVERY.c.first_at),
-        )
-        .returning(DELIVERY.c.subscriber_id)
-    )
-    got = set(connection.execute(claim).scalars())
+    values = {
+        "issue": turn.batch.issue_id,
+        "newsletter": turn.batch.newsletter,
+        "first": min(wanted),
+        "last": max(wanted),
+        "wanted": list(wanted),
+        "now": now,
+        "seconds": epoch(now),
+    }
+    got = set(connection.execute(_CLAIM, {**values, "cutoff": turn.cutoff or epoch(now)}).scalars())
     missing = [row_id for row_id in wanted if row_id not in got]
     if missing:
-        connection.execute(
-            sa.update(DELIVERY)
-            .where(
-                DELIVERY.c.issue_id == batch.issue_id,
-                DELIVERY.c.subscriber_id.in_(missing),
-                DELIVERY.c.state == DeliveryState.PENDING.value,
-                ~mailable(DELIVERY.c.subscriber_id, batch.newsletter, now),
-            )
-            .values(state=DeliveryState.WITHDRAWN.value, at=at)
-        )
+        connection.execute(_WITHDRAW, {**values, "wanted": missing})
     return [row for row_id, row in wanted.items() if row_id in got]
