@@ -1,0 +1,90 @@
+"""Connects to the relay: TCP, TLS, EHLO, AUTH by aiosmtplib, then hands the transport to `wire.py`.
+
+Knows one relay and no issue. What goes wrong comes back as a Reply that names its phase.
+"""
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+from typing import Literal
+
+import aiosmtplib
+
+from digest.delivery.wire import Wire
+from digest.model import Phase, Reply
+
+CONNECT_SECONDS = 30
+"""Each step until the greeting, TLS and AUTH are done: a relay that needs longer is in trouble."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relay:
+    """The SMTP server that takes our mail, and how to use it."""
+
+    host: str
+    port: int
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str = ""
+    password: str = ""
+    timeout: float = 300
+    connections: int = 10
+    messages_per_connection: int = 500
+
+    def __str__(self) -> str:
+        """Give `smtp.example:587`."""
+        return f"{self.host}:{self.port}"
+
+
+class ConnectError(Exception):
+    """A connection could not be made ready. `reply` says in which phase and why."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
+        super().__init__(str(reply))
+
+
+async def connect(relay: Relay) -> Wire:
+    """Give a connection that is ready for a transaction. Raises ConnectError."""
+    limit = min(CONNECT_SECONDS, relay.timeout)
+    client = aiosmtplib.SMTP(
+        hostname=relay.host,
+        port=relay.port,
+        use_tls=relay.security == "tls",
+        start_tls=False,
+        timeout=limit,
+    )
+    phase = Phase.CONNECT
+    try:
+        await client.connect()
+        await client.ehlo()
+        if relay.security == "starttls":
+            phase = Phase.TLS
+            await client.starttls()
+            await client.ehlo()
+        if relay.username:
+            phase = Phase.AUTH
+            await client.login(relay.username, relay.password)
+    except (aiosmtplib.SMTPException, OSError, ssl.SSLError) as error:
+        client.close()
+        raise ConnectError(_reply(phase, error)) from error
+    except BaseException:
+        client.close()
+        raise
+    transport = client.transport
+    assert isinstance(transport, asyncio.Transport)
+    extensions = frozenset(name.lower() for name in client.esmtp_extensions)
+    wire = Wire(transport, extensions=extensions, timeout=relay.timeout)
+    transport.set_protocol(wire)
+    if transport.is_closing():
+        raise ConnectError(Reply(phase=phase, code=0, text="the relay closed the connection"))
+    return wire
+
+
+def _reply(phase: Phase, error: Exception) -> Reply:
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return Reply(phase=phase, code=max(0, error.code), text=error.message)
+    cause = error.__cause__ or error
+    if isinstance(cause, ssl.SSLError):
+        phase = Phase.TLS
+    text = str(cause) or type(cause).__name__
+    return Reply(phase=phase, code=0, text=text)

@@ -1,0 +1,72 @@
+"""What the sender is asked to do: one issue's open batches, and how its messages are made."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from digest.delivery.breaker import Breaker
+from digest.model import Issue, Recipient
+from digest.store.ledger import Batch, Row
+from digest.store.tick import Result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """An issue to send. `compose` gives a recipient's whole message, ready for the wire."""
+
+    issue: Issue
+    sender: str
+    """The envelope's sender (RFC 5321 MAIL FROM)."""
+    compose: Callable[[Recipient, datetime], bytes]
+
+
+@dataclass(kw_only=True)
+class OpenBatch:
+    """A batch that was taken: the rows still to claim, and what came of those that were."""
+
+    batch: Batch
+    cutoff: int
+    queue: deque[Row]
+    results: list[Result] = field(default_factory=list)
+    on_wire: int = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing left to do in it."""
+        return not self.queue and not self.results and self.on_wire == 0
+
+
+@dataclass(kw_only=True)
+class Running:
+    """A job under way."""
+
+    job: Job
+    breaker: Breaker
+    batches: dict[int, OpenBatch] = field(default_factory=dict)
+    upcoming: deque[int] = field(default_factory=deque)
+    claiming: bool = True
+    """Cleared by a hold, a cancellation or a stop: what is on the wire is awaited, nothing more leaves."""
+    hold_code: str = "relay"
+    hold: str = ""
+    """Why the issue has to be held, once it does."""
+
+    @property
+    def queued(self) -> int:
+        """How many rows are ready to be claimed."""
+        return sum(len(batch.queue) for batch in self.batches.values()) if self.claiming else 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is queued, on the wire, or unrecorded."""
+        unrecorded = any(batch.results or batch.on_wire for batch in self.batches.values())
+        return not unrecorded and (not self.claiming or not (self.upcoming or self.queued))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One claimed delivery on its way to a connection."""
+
+    running: Running
+    batch: OpenBatch
+    row: Row

@@ -1,0 +1,85 @@
+"""Turns a relay's reply about an order into what the ledger records. Pure but for the values it is handed."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from digest.delivery.outcome import Kind, Outcome
+from digest.delivery.reply import classify
+from digest.delivery.retry import Attempts, Next, decide
+from digest.engine.job import Running
+from digest.model import Reply
+from digest.store.bounces import Effect
+from digest.store.ledger import Row, epoch
+from digest.store.tick import Result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What `[delivery]` says about doubt and time."""
+
+    expire_after: timedelta = timedelta(hours=24)
+    on_unknown: Literal["resend", "ask"] = "resend"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What a reply was, what follows, and what the ledger records of it."""
+
+    outcome: Outcome
+    next: Next
+    result: Result
+
+
+def judge(
+    reply: Reply,
+    row: Row,
+    running: Running,
+    *,
+    policy: Policy,
+    now: datetime,
+    jitter: float,
+    relay_failures: int,
+) -> Judged:
+    """Classify a reply, decide what follows, and count it for the issue's breaker."""
+    outcome = classify(reply)
+    running.breaker = running.breaker.record(outcome)
+    decided = decide(
+        outcome,
+        state=Attempts(
+            attempts=row.attempts,
+            losses=row.losses,
+            soft=row.soft,
+            first_attempt_at=datetime.fromtimestamp(row.first_at, UTC) if row.first_at else None,
+        ),
+        now=now,
+        expire_after=policy.expire_after,
+        on_unknown=policy.on_unknown,
+        jitter=jitter,
+        relay_takes=running.breaker.relay_takes,
+        relay_failures=relay_failures,
+    )
+    result = Result(
+        subscriber_id=row.recipient.id,
+        state=decided.state,
+        code=reply.code,
+        attempt=decided.counts_attempt,
+        lost=decided.counts_loss,
+        doubtful=decided.doubtful,
+        soft=decided.soft,
+        next_at=epoch(decided.next_at) if decided.next_at else 0,
+        kind=outcome.kind.value,
+        reply="" if outcome.kind is Kind.ACCEPTED else outcome.evidence,
+        effect=_effect(outcome, decided, row),
+    )
+    return Judged(outcome=outcome, next=decided, result=result)
+
+
+def _effect(outcome: Outcome, decided: Next, row: Row) -> Effect:
+    if outcome.kind is Kind.ACCEPTED:
+        return Effect.CLEAR if row.blemished else Effect.NONE
+    if outcome.kind is Kind.DISABLED:
+        return Effect.DISABLED
+    if decided.suppress:
+        return Effect.SUPPRESS
+    return Effect.SOFT if decided.soft else Effect.NONE

@@ -1,0 +1,107 @@
+"""Freezes: fixes an issue's bytes and audience in one transaction, or holds it and says why."""
+
+import asyncio
+from dataclasses import dataclass
+
+import httpx2
+import structlog
+
+from digest.config import Newsletter
+from digest.desk import Desk
+from digest.feed.fetch import client
+from digest.model import Issue, IssueState
+from digest.store import installation, issues, ledger
+
+log = structlog.get_logger()
+
+VERIFY_SECONDS = 10
+"""How long the reader pages may take to answer for themselves."""
+
+HALVED = 2
+"""An audience this many times smaller than the last issue's is more likely a mistake than news."""
+
+CHECKED = frozenset({"audience", "public_url"})
+"""Holds that a passed check lifts; the others are lifted by hand."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Obstacle:
+    """Why an issue cannot be frozen now. `code` is kept with the hold."""
+
+    code: str
+    reason: str
+
+
+async def freeze(desk: Desk, newsletter: Newsletter, issue: Issue) -> Issue:
+    """Freeze a draft or an approved issue; hold it where a check fails. Gives it as it then stands.
+
+    An issue that such a check held before is looked at again. Raises IssueError where somebody was faster.
+    """
+    found = await obstacle(desk, newsletter, issue)
+    return await asyncio.to_thread(_decide, desk, issue, found)
+
+
+async def obstacle(desk: Desk, newsletter: Newsletter, issue: Issue) -> Obstacle | None:
+    """Say what keeps an issue from being frozen; None where nothing does."""
+    found = await asyncio.to_thread(_audience_obstacle, desk, newsletter, issue)
+    if found is None and desk.settings.web.verify and not desk.settings.is_rehearsal:
+        problem = await _public_url_problem(desk)
+        found = Obstacle(code="public_url", reason=problem) if problem else None
+    return found
+
+
+def _audience_obstacle(desk: Desk, newsletter: Newsletter, issue: Issue) -> Obstacle | None:
+    with desk.store.read() as session:
+        audience = ledger.audience(session, newsletter.name, desk.clock())
+        last = issues.before(session, issue)
+    if audience == 0:
+        remedy = "add readers with `digest subscribers add` or `import`"
+        return Obstacle(code="audience", reason=f"nobody is subscribed to {newsletter.name}: {remedy}")
+    if last is not None and audience * HALVED < last.audience and not issue.audience_confirmed:
+        reason = (
+            f"the audience has shrunk from {last.audience} to {audience} since {last.slot}: "
+            f"if that is right, `digest issues resume {issue.slot}`"
+        )
+        return Obstacle(code="audience", reason=reason)
+    return None
+
+
+async def _public_url_problem(desk: Desk) -> str:
+    """Ask the reader pages who they are: an issue with dead unsubscribe links must not go out."""
+    url = f"{desk.settings.web.public_url}/healthz"
+    with desk.store.read() as session:
+        mine = installation.uid(session)
+    remedy = (
+        "let `digest run` or `digest serve` answer there, correct [web] public_url, or set verify = false"
+    )
+    try:
+        async with asyncio.timeout(VERIFY_SECONDS), client(desk.settings.site.url) as http:
+            answer = await http.get(url)
+            found = answer.json().get("installation") if answer.is_success else None
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, TimeoutError, ValueError, AttributeError) as error:
+        why = str(error) or type(error).__name__
+        return f"unsubscribe links would be dead: {url} does not answer ({why}): {remedy}"
+    if found != mine:
+        return f"unsubscribe links would be dead: {url} is not this installation: {remedy}"
+    return ""
+
+
+def _decide(desk: Desk, issue: Issue, found: Obstacle | None) -> Issue:
+    now = desk.clock()
+    with desk.store.write() as session:
+        if issue.state is IssueState.HELD:
+            if found is not None or issue.hold_code not in CHECKED:
+                return issue
+            issue = issues.resume(session, issue, now)
+        if found is not None:
+            log.warning("issue.held", issue=issue.id, slot=issue.slot, reason=found.reason)
+            return issues.hold(session, issue, found.code, found.reason, now)
+        frozen = ledger.freeze(session, issue, now)
+    log.info(
+        "issue.frozen",
+        issue=frozen.id,
+        newsletter=frozen.newsletter,
+        slot=frozen.slot,
+        audience=frozen.audience,
+    )
+    return frozen
