@@ -1,0 +1,265 @@
+"""`digest send`: the issue of a slot, now. A second call finds it sent."""
+
+import asyncio
+import contextlib
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.engine import make_url
+
+from digest.address import normalise
+from digest.cli import output
+from digest.cli.context import open_desk, settings
+from digest.cli.progress import progress
+from digest.cli.sending import deliver, held
+from digest.config import SAMPLE_FEED, Newsletter
+from digest.desk import Desk, utc_now
+from digest.errors import DigestError, IssueError
+from digest.links import new_key, parse_keys
+from digest.model import Issue, IssueState, Recipient, Slot
+from digest.publish import Draft, collect, draft, rehearse, send_test
+from digest.publish.report import counts
+from digest.store import articles, issues, ledger
+from digest.store.database import Store
+from digest.store.schema import upgrade
+
+STALE_FEED = timedelta(hours=2)
+"""A last good fetch that is younger than this may stand in for one that fails now."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What the command was asked to do."""
+
+    newsletter: Newsletter
+    slot: Slot
+    dry_run: bool
+    to: tuple[str, ...]
+    yes: bool
+    wait: bool
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(name="send")(command)
+
+
+def command(
+    ctx: typer.Context,
+    slot: Annotated[
+        str, typer.Option(help="The slot, or a date that has one: 2026-11-24T07:00. Default: today's.")
+    ] = "",
+    newsletter: Annotated[str, typer.Option(help="Which newsletter, where there are several.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be sent, and mail nobody.")
+    ] = False,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(help="Mail a test to this address instead, with links that do nothing."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Stay until deferred deliveries are through.")] = False,
+) -> None:
+    """Send the issue of a slot now: today's latest that is due, else today's next.
+
+    Nobody is mailed twice: a second call finds the issue sent, and one that was interrupted goes on.
+
+    Example: digest send --slot 2026-11-24T07:00
+    """
+    with _desk(ctx) as desk:
+        chosen = desk.settings.newsletter_named(newsletter or None)
+        choice = Choice(
+            newsletter=chosen,
+            slot=_slot(desk, chosen, slot),
+            dry_run=dry_run,
+            to=tuple(normalise(address) for address in to or ()),
+            yes=yes,
+            wait=wait,
+        )
+        asyncio.run(_send(desk, choice))
+
+
+@contextlib.contextmanager
+def _desk(ctx: typer.Context) -> Iterator[Desk]:
+    """Open the desk. The sample site is rehearsed without a database too: a first look needs no set-up."""
+    found = settings(ctx)
+    only_sample = all(feed == SAMPLE_FEED for feed in found.site.feeds)
+    database = make_url(found.database_url).database
+    if not (found.is_rehearsal and only_sample and database and not Path(database).exists()):
+        with open_desk(ctx) as desk:
+            yield desk
+        return
+    output.tell(
+        "There is no database here yet (`digest init` makes one): this is the sample site, rehearsed."
+    )
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.closing(Store(f"sqlite:///{folder}/db")) as store,
+    ):
+        upgrade(store, utc_now())
+        yield Desk(settings=found, store=store, keys=parse_keys(new_key()))
+
+
+def _slot(desk: Desk, newsletter: Newsletter, text: str) -> Slot:
+    """Find the slot that is meant. The ledger knows slots of schedules that have changed since."""
+    with desk.store.read() as session:
+        issue = issues.find(session, newsletter.name, text) if text else None
+    if issue is not None:
+        return Slot(name=issue.slot, instant=issue.due_at)
+    schedule = desk.schedule(newsletter)
+    found = schedule.named(text, desk.clock()) if text else schedule.today(desk.clock())
+    if found is None:
+        raise DigestError(
+            f"The schedule of {newsletter.name} never comes due: correct [[newsletter]] schedule."
+        )
+    return found
+
+
+async def _send(desk: Desk, choice: Choice) -> None:
+    issue = await asyncio.to_thread(_existing, desk, choice)
+    if issue is not None and issue.state is IssueState.SENT and not choice.to:
+        done = counts(desk, issue)
+        at = f", finished {output.moment(issue.finished_at, _zone(desk))}" if issue.finished_at else ""
+        output.say(f"{issues.name(issue)} is sent{at}: {done.accepted} accepted. Nobody was mailed again.")
+        return
+    if issue is None or issue.state not in {IssueState.FROZEN, IssueState.SENDING}:
+        made = await _prepare(desk, choice)
+        if made is None:
+            return
+        issue = made.issue
+    await deliver(desk, choice.newsletter, issue, wait=choice.wait)
+
+
+def _existing(desk: Desk, choice: Choice) -> Issue | None:
+    """Look at the slot's issue, and refuse where it is not to be sent."""
+    now = desk.clock()
+    with desk.store.write() as session:
+        issue = issues.find(session, choice.newsletter.name, choice.slot.name)
+        if issue is None or choice.to or choice.dry_run:
+            return issue
+        if issue.state is IssueState.SKIPPED:
+            # Nobody got it: whoever asks for it now may have it.
+            return issues.move(
+                session,
+                issue,
+                IssueState.DRAFT,
+                now,
+                allowed=(IssueState.SKIPPED,),
+                reason="",
+                finished_at=None,
+            )
+    if issue.state is IssueState.CANCELLED:
+        raise IssueError(
+            f"{issues.name(issue)} was cancelled ({issue.reason}): its articles go into the next issue."
+        )
+    if issue.state is IssueState.HELD and issue.hold_code in {"operator", "relay", "quota"}:
+        raise IssueError(held(issue))
+    return issue
+
+
+async def _prepare(desk: Desk, choice: Choice) -> Draft | None:
+    """Collect, draft, and do what needs no freezing; None where that was all."""
+    await _collect(desk, choice.newsletter)
+    made = await asyncio.to_thread(draft, desk, choice.newsletter, choice.slot)
+    name = f"{choice.newsletter.name} {choice.slot.name}"
+    if made.rendering is None:
+        count = len(made.selection.articles)
+        output.say(
+            f"{name} has nothing to send: {count} new article{'' if count == 1 else 's'}, "
+            f"min_articles is {choice.newsletter.min_articles}. `digest articles list` shows what is known."
+        )
+        return None
+    if choice.to:
+        await _test(desk, choice, made)
+        return None
+    if desk.settings.is_rehearsal and not choice.dry_run:
+        await asyncio.to_thread(_rehearse, desk, choice, made)
+        return None
+    _show(desk, choice, made)
+    if choice.dry_run:
+        output.say("Nobody was mailed.")
+        return None
+    if choice.newsletter.approval == "required" and made.issue.state is IssueState.DRAFT:
+        raise IssueError(
+            f"{name} waits for an editor: `digest issues approve {choice.slot.name}`, then send it."
+        )
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        output.confirm("Send it?", yes=choice.yes)
+    return made
+
+
+async def _collect(desk: Desk, newsletter: Newsletter) -> None:
+    collected = await collect(desk, conditional=False)
+    failed = [one for one in collected if one.error and one.url in newsletter.feeds]
+    if not failed:
+        return
+    with desk.store.read() as session:
+        good = {feed.url: feed.good_at for feed in articles.feeds(session)}
+    for one in failed:
+        at = good.get(one.url)
+        if at is None or desk.clock() - at >= STALE_FEED:
+            raise DigestError(f"{one.error} Nothing was sent.")
+        output.tell(f"{one.error} Going on with what it said {output.moment(at, _zone(desk))}.")
+
+
+def _show(desk: Desk, choice: Choice, made: Draft) -> None:
+    with desk.store.read() as session:
+        audience = ledger.audience(session, choice.newsletter.name, desk.clock())
+    relay = "none: a rehearsal" if desk.settings.is_rehearsal else str(desk.relay)
+    subject = made.rendering.subject if made.rendering else ""
+    stories = len(made.selection.articles)
+    output.facts(
+        (
+            ("Issue", f"{choice.newsletter.name} {choice.slot.name}"),
+            ("Subject", subject),
+            ("Articles", stories or "as approved"),
+            ("Audience", audience),
+            ("Relay", relay),
+        )
+    )
+
+
+async def _test(desk: Desk, choice: Choice, made: Draft) -> None:
+    assert made.rendering is not None
+    if desk.settings.is_rehearsal:
+        recipients = [
+            Recipient(id=number, email=address, since=desk.clock())
+            for number, address in enumerate(choice.to, 1)
+        ]
+        outbox, _ = rehearse(desk, choice.newsletter, choice.slot.name, made.rendering, recipients=recipients)
+        output.say(f"There is no relay, so the test is in {outbox}. Nobody was mailed.")
+        return
+    await send_test(desk, choice.newsletter, choice.slot.name, made.rendering, choice.to)
+    output.say(f"A test is on its way to {', '.join(choice.to)}. Its links do nothing; no slot was used.")
+
+
+def _rehearse(desk: Desk, choice: Choice, made: Draft) -> None:
+    assert made.rendering is not None
+    _show(desk, choice, made)
+    with desk.store.read() as session:
+        audience = ledger.audience(session, choice.newsletter.name, desk.clock())
+    recipients = None
+    if audience == 0:
+        if choice.newsletter.feeds != (SAMPLE_FEED,):
+            raise DigestError(
+                f"Nobody is subscribed to {choice.newsletter.name}: `digest subscribers add` or "
+                "`digest subscribers import` brings readers."
+            )
+        recipients, audience = [Recipient(id=1, email="reader@example.com", since=desk.clock())], 1
+        output.tell("Nobody is subscribed yet: rehearsing with one made-up reader.")
+    with progress("write", total=audience) as bar:
+        outbox, written = rehearse(
+            desk, choice.newsletter, choice.slot.name, made.rendering, recipients=recipients, on_progress=bar
+        )
+    output.say(f"{written} message{'' if written == 1 else 's'} written to {outbox}: [smtp] host is empty.")
+    output.say("Nobody was mailed.")
+
+
+def _zone(desk: Desk) -> str:
+    return desk.settings.site.timezone
