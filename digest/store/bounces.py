@@ -10,8 +10,9 @@ from sqlmodel import Session
 from digest.address import suppression_key
 from digest.delivery.retry import suppress_after_disabled, suppress_after_soft
 from digest.model import Channel, SubscriberState
+from digest.store.database import insert_for
 from digest.store.installation import permanent_key
-from digest.store.tables import SUBSCRIBER, EventRow, SubscriberRow, SuppressionRow
+from digest.store.tables import SUBSCRIBER, SUPPRESSION, EventRow, SubscriberRow
 
 
 class Effect(Enum):
@@ -46,7 +47,7 @@ class Evidence:
 
 def blame(session: Session, subscriber_id: int, effect: Effect, evidence: Evidence, now: datetime) -> None:
     """Count a failure that is the address's own, and suppress the address where that is enough."""
-    row = session.get(SubscriberRow, subscriber_id, populate_existing=True)
+    row = session.get(SubscriberRow, subscriber_id, populate_existing=True, with_for_update=True)
     if row is None:
         return
     enough = effect is Effect.SUPPRESS
@@ -58,7 +59,7 @@ def blame(session: Session, subscriber_id: int, effect: Effect, evidence: Eviden
         enough = suppress_after_disabled(row.disabled_at, now)
         row.disabled_at = row.disabled_at or now
     session.add(row)
-    if enough:
+    if enough and row.state is not SubscriberState.SUPPRESSED:
         suppress(session, row, evidence, now)
     session.flush()
 
@@ -85,7 +86,10 @@ def suppress(session: Session, row: SubscriberRow, evidence: Evidence, now: date
 
 def remember(session: Session, email: str, evidence: Evidence, now: datetime) -> None:
     """Keep an address's hash among the suppressions."""
-    key = suppression_key(email, permanent_key(session))
-    if session.get(SuppressionRow, key) is None:
-        session.add(SuppressionRow(address_hash=key, reason=evidence.reason, evidence=evidence.text, at=now))
-        session.flush()
+    insert = insert_for(session)(SUPPRESSION).values(
+        address_hash=suppression_key(email, permanent_key(session)),
+        reason=evidence.reason,
+        evidence=evidence.text,
+        at=now,
+    )
+    session.connection().execute(insert.on_conflict_do_nothing())

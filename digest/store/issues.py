@@ -301,3 +301,11 @@ def counts(session: Session, issue_id: int) -> Counts:
         doubtful=sum(int(doubtful or 0) for _, doubtful in by_state.values()),
         **{state: count for state, (count, _) in by_state.items()},
     )
+
+
+def left(session: Session, issue_id: int) -> int:
+    """Count the readers who left by an issue's links."""
+    query = select(sa.func.count(sa.distinct(col(EventRow.subscriber_id)))).where(
+        EventRow.issue_id == issue_id, EventRow.kind == "subscriber.left"
+    )
+    return session.exec(query).one()

@@ -1,24 +1,30 @@
 """Subscribers: how they come, leave, return, and are found. Every act is an event."""
 
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from digest.address import address_key, suppression_key
 from digest.model import Channel, Subscriber, SubscriberState
-from digest.store import bounces
+from digest.store import bounces, intake, roll
 from digest.store.installation import permanent_key
 from digest.store.tables import (
     DELIVERY,
+    DELIVERY_REPLY,
+    EVENT,
+    ISSUE,
     SUBSCRIBER,
+    SUBSCRIPTION,
+    SUPPRESSION,
     EventRow,
     IssueRow,
     SubscriberRow,
     SubscriptionRow,
-    SuppressionRow,
 )
 from digest.subscription import Arrival, arrive
 
@@ -49,89 +55,86 @@ class Visit:
 def add(session: Session, newcomers: list[Newcomer], now: datetime) -> list[tuple[Arrival, str]]:
     """Take in a chunk of addresses; give for each what it came to and why. Nobody is revived.
 
-    One look-up a chunk, one insert a new address; the chunk's caller owns the transaction.
+    A handful of statements a chunk; the chunk's caller owns the transaction. Every address, every new
+    membership and every consent is an event: that is its proof.
     """
-    keys = [address_key(n.email) for n in newcomers]
-    known = {
-        row.address_key: row
-        for row in session.exec(select(SubscriberRow).where(col(SubscriberRow.address_key).in_(set(keys))))
-    }
-    ids = [row.id for row in known.values()]
-    members = {
-        (m.newsletter, m.subscriber_id): m
-        for m in session.exec(select(SubscriptionRow).where(col(SubscriptionRow.subscriber_id).in_(ids)))
-    }
-    secret = permanent_key(session)
-    hashes = [suppression_key(n.email, secret) for n in newcomers]
-    suppressed = set(
-        session.exec(
-            select(SuppressionRow.address_hash).where(col(SuppressionRow.address_hash).in_(set(hashes)))
-        )
-    )
-    results, fresh = [], []
-    for newcomer, key, digest in zip(newcomers, keys, hashes, strict=True):
-        row = known.get(key)
-        member = members.get((newcomer.newsletter, row.id or 0)) if row else None
+    keys = [address_key(newcomer.email) for newcomer in newcomers]
+    people, banned = intake.known(session, keys), intake.suppressed(session, keys)
+    changes = _Changes()
+    results = []
+    for newcomer, key in zip(newcomers, keys, strict=True):
+        person = people.get(key)
         arrival, reason = arrive(
-            state=row.state if row else None,
-            subscribed=member is not None,
-            left=member is not None and member.left_at is not None,
-            suppressed=digest in suppressed,
-            same_name=row is None or not newcomer.name or row.name == newcomer.name,
+            state=person.state if person else None,
+            subscribed=person is not None and newcomer.newsletter in person.members,
+            left=person is not None and person.members.get(newcomer.newsletter, False),
+            suppressed=key in banned,
+            same_name=person is None or newcomer.name in ("", person.name),
             confirmed=newcomer.confirmed,
         )
         if arrival is Arrival.ADDED:
-            known[key] = _new(newcomer, key, now)
-            fresh.append((newcomer, known[key]))
-        elif arrival is Arrival.UPDATED and row is not None:
-            _update(session, row, newcomer, now)
-            if member is None and row.id is not None:
-                members[newcomer.newsletter, row.id] = _join(session, row.id, newcomer, now)
-            elif member is None:
-                arrival, reason = Arrival.REFUSED, "the address stands twice in this file"
+            people[key] = changes.new(newcomer, key, now)
+        elif arrival is Arrival.UPDATED and person is not None:
+            changes.update(person, newcomer, key, now)
         results.append((arrival, reason))
-    session.add_all(row for _, row in fresh)
-    session.flush()
-    for newcomer, row in fresh:
-        assert row.id is not None
-        _join(session, row.id, newcomer, now)
-        session.add(
-            EventRow(
-                at=now,
-                kind="subscriber.added",
-                subscriber_id=row.id,
-                newsletter=newcomer.newsletter,
-                channel=newcomer.channel,
-            )
-        )
-    session.flush()
-    return results
+    lost = _write(session, changes, people, now)
+    beaten = (Arrival.UNCHANGED, "another import brought the address at the same moment")
+    return [beaten if key in lost else result for key, result in zip(keys, results, strict=True)]
 
 
-def _new(newcomer: Newcomer, key: str, now: datetime) -> SubscriberRow:
-    confirmed_at = (newcomer.confirmed_at or now) if newcomer.confirmed else None
-    return SubscriberRow(
-        email=newcomer.email,
-        address_key=key,
-        name=newcomer.name,
-        state=SubscriberState.ACTIVE if newcomer.confirmed else SubscriberState.PENDING,
-        created_at=now,
-        confirmed_at=confirmed_at,
-        consent=newcomer.consent,
-    )
+@dataclass(kw_only=True)
+class _Changes:
+    """What a chunk comes to, gathered before anything is written; people by their address's key."""
+
+    fresh: dict[str, dict[str, Any]] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    consents: dict[str, tuple[datetime, str]] = field(default_factory=dict)
+    joined: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    events: dict[intake.Happened, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def new(self, newcomer: Newcomer, key: str, now: datetime) -> intake.Known:
+        state = SubscriberState.ACTIVE if newcomer.confirmed else SubscriberState.PENDING
+        self.fresh[key] = {
+            "email": newcomer.email,
+            "address_key": key,
+            "name": newcomer.name,
+            "state": state,
+            "confirmed_at": (newcomer.confirmed_at or now) if newcomer.confirmed else None,
+            "consent": newcomer.consent,
+        }
+        self.joined[newcomer.newsletter].append(key)
+        self._note("subscriber.added", newcomer, key)
+        return intake.Known(state=state, name=newcomer.name, members={newcomer.newsletter: False})
+
+    def update(self, person: intake.Known, newcomer: Newcomer, key: str, now: datetime) -> None:
+        if newcomer.name not in ("", person.name):
+            person.name = self.names[key] = newcomer.name
+        if person.state is SubscriberState.PENDING and newcomer.confirmed:
+            person.state = SubscriberState.ACTIVE
+            self.consents[key] = (newcomer.confirmed_at or now, newcomer.consent)
+            self._note("subscriber.confirmed", newcomer, key)
+        if newcomer.newsletter not in person.members:
+            person.members[newcomer.newsletter] = False
+            self.joined[newcomer.newsletter].append(key)
+            self._note("subscriber.joined", newcomer, key)
+
+    def _note(self, kind: str, newcomer: Newcomer, key: str) -> None:
+        event = intake.Happened(kind=kind, newsletter=newcomer.newsletter, channel=newcomer.channel)
+        self.events[event].append(key)
 
 
-def _update(session: Session, row: SubscriberRow, newcomer: Newcomer, now: datetime) -> None:
-    row.name = newcomer.name or row.name
-    if row.state is SubscriberState.PENDING and newcomer.confirmed:
-        row.state, row.confirmed_at, row.consent = SubscriberState.ACTIVE, now, newcomer.consent
-    session.add(row)
-
-
-def _join(session: Session, subscriber_id: int, newcomer: Newcomer, now: datetime) -> SubscriptionRow:
-    member = SubscriptionRow(newsletter=newcomer.newsletter, subscriber_id=subscriber_id, created_at=now)
-    session.add(member)
-    return member
+def _write(session: Session, changes: _Changes, people: dict[str, intake.Known], now: datetime) -> set[str]:
+    """Write a chunk; give the keys of new addresses with which another process was faster."""
+    made = intake.insert_subscribers(session, list(changes.fresh.values()), now)
+    lost = changes.fresh.keys() - made.keys()
+    ids = {key: person.id or made[key] for key, person in people.items() if key not in lost}
+    for newsletter, keys in changes.joined.items():
+        intake.join(session, newsletter, [ids[key] for key in keys if key in ids], now)
+    intake.rename(session, {ids[key]: name for key, name in changes.names.items() if key in ids})
+    intake.confirm(session, {ids[key]: how for key, how in changes.consents.items() if key in ids})
+    for event, keys in changes.events.items():
+        intake.note(session, event, [ids[key] for key in keys if key in ids], now)
+    return lost
 
 
 def leave(session: Session, subscriber_id: int, newsletters: list[str], visit: Visit, now: datetime) -> bool:
@@ -139,7 +142,7 @@ def leave(session: Session, subscriber_id: int, newsletters: list[str], visit: V
 
     One who has no newsletter left is unsubscribed. Idempotent: every call is an event all the same.
     """
-    row = session.get(SubscriberRow, subscriber_id, populate_existing=True)
+    row = _locked(session, subscriber_id)
     if row is None:
         return False
     members = session.exec(
@@ -147,8 +150,8 @@ def leave(session: Session, subscriber_id: int, newsletters: list[str], visit: V
         .where(SubscriptionRow.subscriber_id == subscriber_id, col(SubscriptionRow.left_at).is_(None))
         .execution_options(populate_existing=True)
     ).all()
-    ended = [member for member in members if member.newsletter in newsletters]
-    for member in ended:
+    ended = {member.newsletter: member for member in members if member.newsletter in newsletters}
+    for member in ended.values():
         member.left_at = now
         session.add(member)
     if ended and len(ended) == len(members) and row.state is not SubscriberState.SUPPRESSED:
@@ -156,29 +159,34 @@ def leave(session: Session, subscriber_id: int, newsletters: list[str], visit: V
         row.left_channel, row.left_issue_id = visit.channel, visit.issue_id
         session.add(row)
     for newsletter in newsletters:
-        kind = "subscriber.left" if ended else "subscriber.left_again"
+        kind = "subscriber.left" if newsletter in ended else "subscriber.left_again"
         session.add(_event(kind, subscriber_id, newsletter, visit, now))
     session.flush()
     return bool(ended)
 
 
 def come_back(session: Session, subscriber_id: int, newsletter: str, visit: Visit, now: datetime) -> bool:
-    """Undo a leaving, by the reader's own act; False where the reader is erased or suppressed."""
-    row = session.get(SubscriberRow, subscriber_id, populate_existing=True)
+    """Undo a leaving, by the reader's own act; False where the reader is erased or suppressed.
+
+    One who had never confirmed is as pending as before.
+    """
+    row = _locked(session, subscriber_id)
     member = session.get(SubscriptionRow, (newsletter, subscriber_id), populate_existing=True)
-    if (
-        row is None
-        or member is None
-        or row.state not in (SubscriberState.UNSUBSCRIBED, SubscriberState.ACTIVE)
-    ):
+    if row is None or member is None or row.state is SubscriberState.SUPPRESSED:
         return False
     if member.left_at is not None:
         member.left_at = None
-        row.state, row.left_at, row.left_channel, row.left_issue_id = SubscriberState.ACTIVE, None, None, None
+        row.state = SubscriberState.ACTIVE if row.confirmed_at else SubscriberState.PENDING
+        row.left_at, row.left_channel, row.left_issue_id = None, None, None
         session.add_all((row, member))
         session.add(_event("subscriber.returned", subscriber_id, newsletter, visit, now))
     session.flush()
     return True
+
+
+def _locked(session: Session, subscriber_id: int) -> SubscriberRow | None:
+    """Read a subscriber as it is now and keep other writers off it until the end of the transaction."""
+    return session.get(SubscriberRow, subscriber_id, populate_existing=True, with_for_update=True)
 
 
 def viewed(session: Session, subscriber_id: int, newsletter: str, visit: Visit, now: datetime) -> None:
@@ -202,50 +210,25 @@ def _event(kind: str, subscriber_id: int, newsletter: str, visit: Visit, now: da
 
 def find(session: Session, email: str) -> Subscriber | None:
     """Give the subscriber of an address in wire form."""
-    row = session.exec(
-        select(SubscriberRow).where(SubscriberRow.address_key == address_key(email))
-    ).one_or_none()
-    return _value(session, row) if row else None
+    return _one(session, SUBSCRIBER.c.address_key == address_key(email))
 
 
 def get(session: Session, subscriber_id: int) -> Subscriber | None:
     """Give a subscriber by id; None where it was erased."""
-    row = session.get(SubscriberRow, subscriber_id, populate_existing=True)
-    return _value(session, row) if row else None
+    return _one(session, SUBSCRIBER.c.id == subscriber_id)
 
 
-def _value(session: Session, row: SubscriberRow) -> Subscriber:
-    assert row.id is not None
-    members = session.exec(
-        select(SubscriptionRow.newsletter)
-        .where(SubscriptionRow.subscriber_id == row.id, col(SubscriptionRow.left_at).is_(None))
-        .order_by(SubscriptionRow.newsletter)
-    )
-    issue = session.get(IssueRow, row.left_issue_id) if row.left_issue_id else None
-    return Subscriber(
-        id=row.id,
-        email=row.email,
-        state=row.state,
-        name=row.name,
-        newsletters=tuple(members),
-        address_version=row.address_version,
-        created_at=row.created_at,
-        confirmed_at=row.confirmed_at,
-        consent=row.consent,
-        left_at=row.left_at,
-        left_issue=issue.slot if issue else "",
-        left_channel=row.left_channel,
-    )
+def _one(session: Session, where: sa.ColumnElement[bool]) -> Subscriber | None:
+    found = roll.page(session, where, limit=1)
+    return found[0] if found else None
 
 
 def each(
     session: Session, *, state: SubscriberState | None = None, after: int = 0, limit: int = 1000
 ) -> list[Subscriber]:
     """Give subscribers in the order of their ids, a page at a time: `after` is the last id seen."""
-    query = select(SubscriberRow).where(col(SubscriberRow.id) > after).order_by(col(SubscriberRow.id))
-    if state is not None:
-        query = query.where(SubscriberRow.state == state)
-    return [_value(session, row) for row in session.exec(query.limit(limit))]
+    alike = sa.true() if state is None else SUBSCRIBER.c.state == state
+    return roll.page(session, SUBSCRIBER.c.id > after, alike, limit=limit)
 
 
 def everyone(session: Session, *, state: SubscriberState | None = None) -> Iterator[Subscriber]:
@@ -254,7 +237,6 @@ def everyone(session: Session, *, state: SubscriberState | None = None) -> Itera
     while page := each(session, state=state, after=after):
         yield from page
         after = page[-1].id
-        session.expunge_all()
 
 
 def by_state(session: Session) -> dict[SubscriberState, int]:
@@ -280,16 +262,26 @@ def suppress(session: Session, email: str, evidence: bounces.Evidence, now: date
 def erase(session: Session, subscriber: Subscriber, now: datetime) -> None:
     """Remove an address everywhere. Deliveries keep their counts by id, events their acts without a person.
 
-    A keyed hash stays, so that an import cannot bring the address back.
+    A keyed hash stays, so that an import cannot bring the address back. What a relay or an operator said
+    about the address goes, since such sentences repeat it.
     """
     connection = session.connection()
-    bounces.remember(session, subscriber.email, bounces.Evidence(reason="erased"), now)
-    for table in (SubscriptionRow, SubscriberRow):
-        column = SubscriptionRow.subscriber_id if table is SubscriptionRow else SubscriberRow.id
-        connection.execute(sa.delete(table).where(col(column) == subscriber.id))
+    # The subscriber first, as everywhere: two writers that lock in one order never block each other.
+    connection.execute(sa.delete(SUBSCRIBER).where(SUBSCRIBER.c.id == subscriber.id))
+    connection.execute(sa.delete(SUBSCRIPTION).where(SUBSCRIPTION.c.subscriber_id == subscriber.id))
+    # By the issues' ids, since the key begins with them.
+    issues = sa.select(ISSUE.c.id)
     connection.execute(
-        sa.update(EventRow).where(col(EventRow.subscriber_id) == subscriber.id).values(ip="", agent="")
+        sa.delete(DELIVERY_REPLY).where(
+            DELIVERY_REPLY.c.issue_id.in_(issues), DELIVERY_REPLY.c.subscriber_id == subscriber.id
+        )
     )
+    connection.execute(
+        sa.update(EVENT).where(EVENT.c.subscriber_id == subscriber.id).values(ip="", agent="", detail="")
+    )
+    bounces.remember(session, subscriber.email, bounces.Evidence(reason="erased"), now)
+    key = suppression_key(subscriber.email, permanent_key(session))
+    connection.execute(sa.update(SUPPRESSION).where(SUPPRESSION.c.address_hash == key).values(evidence=""))
     session.add(EventRow(at=now, kind="subscriber.erased", channel=Channel.OPERATOR))
     session.flush()
 
