@@ -1,0 +1,102 @@
+"""The reader pages as one ASGI application: which URL answers what. Decides nothing about readers itself.
+
+No cookie, session, script or redirect; no request to anybody else. Behind a proxy, `web.server` takes the
+visitor's address from X-Forwarded-For where the proxy is this machine's.
+"""
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from digest import links
+from digest.errors import StoreError, TokenError
+from digest.store import installation
+from digest.web import dress, forms
+from digest.web.dress import Dress
+from digest.web.leaving import Leaving, Visitor
+from digest.web.pages import Pages
+
+log = structlog.get_logger()
+
+LOOK = ["GET", "HEAD"]
+
+RETRY_SECONDS = 120
+"""When to come again after the database failed: it is restarting, or an operator is at it."""
+
+
+def app(pages: Pages) -> FastAPI:
+    """Give the application of a site's pages. Raises RenderError if one of its templates is wrong."""
+    clothes = Dress(pages)
+    leaving = Leaving(pages.store, pages.titles, pages.site_name)
+    made = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+
+    @made.api_route("/u/{token:path}", methods=[*LOOK, "POST"])
+    async def unsubscribe(request: Request, token: str) -> Response:
+        """Show the page with the button, or do what a POST asks for (RFC 8058)."""
+        link = links.read(token, pages.keys)
+        visitor = _visitor(request)
+        if request.method == "POST":
+            act = await forms.read(request)
+            answer = await run_in_threadpool(leaving.act, link, act, visitor, pages.clock())
+        else:
+            answer = await run_in_threadpool(leaving.look, link, visitor, pages.clock())
+        return clothes.page(answer.page, answer.shown, answer.status)
+
+    @made.api_route("/healthz", methods=LOOK)
+    def health() -> Response:
+        """Tell which installation answers, and that its database does."""
+        with pages.store.read() as session:
+            return dress.json({"installation": installation.uid(session)})
+
+    @made.api_route("/", methods=LOOK)
+    def home() -> Response:
+        return clothes.page("home", {})
+
+    @made.api_route("/style.css", methods=LOOK)
+    def style() -> Response:
+        return clothes.stylesheet()
+
+    @made.api_route("/robots.txt", methods=LOOK)
+    def robots() -> Response:
+        return dress.plain("User-agent: *\nDisallow: /\n")
+
+    _faults(made, clothes)
+    return made
+
+
+def _faults(made: FastAPI, clothes: Dress) -> None:
+    """Dress what goes wrong: a page that says so and how a person is reached; the log has the rest."""
+
+    @made.exception_handler(TokenError)
+    async def damaged(_request: Request, _exc: TokenError) -> Response:
+        return clothes.problem("damaged", 404)
+
+    @made.exception_handler(forms.FormError)
+    async def unclear(_request: Request, exc: forms.FormError) -> Response:
+        return clothes.problem(exc.problem, exc.status)
+
+    @made.exception_handler(HTTPException)
+    async def refused(_request: Request, exc: HTTPException) -> Response:
+        known = {404: "missing", 405: "method"}
+        return clothes.problem(known.get(exc.status_code, "unclear"), exc.status_code, exc.headers)
+
+    @made.exception_handler(StoreError)
+    async def store_failed(request: Request, exc: StoreError) -> Response:
+        log.error("web.store_failed", method=request.method, error=str(exc))
+        if request.url.path == "/healthz":
+            return dress.json({"error": "the database does not answer"}, 503)
+        return clothes.problem("fault", 503, {"Retry-After": str(RETRY_SECONDS)})
+
+    @made.exception_handler(Exception)
+    async def failed(_request: Request, _exc: Exception) -> Response:
+        # The server logs the traceback; a reader is told only that it is our fault.
+        return clothes.problem("fault", 500)
+
+
+def _visitor(request: Request) -> Visitor:
+    return Visitor(
+        method=request.method,
+        ip=request.client.host if request.client else "",
+        agent=request.headers.get("user-agent", ""),
+    )

@@ -1,0 +1,39 @@
+"""What the pages need to know. Values and collaborators, passed in once; no settings, no globals."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from digest.links import Keys
+from digest.store.database import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pages:
+    """A site's reader pages: whose they are, how they look, and the store that they act on."""
+
+    store: Store
+    keys: Keys
+    clock: Callable[[], datetime]
+    """Gives the time, aware, in UTC."""
+    site_name: str
+    site_url: str
+    contact: str
+    """Where a reader finds a person: a mail address or an https URL."""
+    titles: Mapping[str, str]
+    """The newsletters' titles by name."""
+    public_url: str = ""
+    """Where readers reach the pages. Only its path counts here, for a proxy that serves them under one."""
+    language: str = "en"
+    """The language of the site's own name and titles (BCP 47)."""
+    accent: str = "#1f4e79"
+    """`#rrggbb`. Made darker or lighter where it could not be read otherwise."""
+    site_templates: Path | None = None
+    """The site's own folder; a file in its `web/` stands in for the shipped one of that name."""
+
+    @property
+    def root(self) -> str:
+        """The path under which readers reach the pages: empty, or `/news`."""
+        return urlsplit(self.public_url).path.rstrip("/")
