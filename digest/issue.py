@@ -66,7 +66,9 @@ def same_story(one: LedgerArticle, other: LedgerArticle) -> bool:
     if address != ("", "") and address == (there.path.rstrip("/"), there.query):
         # `/?p=7` of two sites says nothing; a slug does.
         return bool(address[0]) or here.netloc == there.netloc
-    return one.title == other.title and abs(one.published_at - other.published_at) <= SAME_TIME
+    # Short notes have no titles; that makes no two of them one.
+    same_title = bool(one.title) and one.title == other.title
+    return same_title and abs(one.published_at - other.published_at) <= SAME_TIME
 
 
 def select(
@@ -101,16 +103,24 @@ def select(
 
 
 def vanished(known: Iterable[LedgerArticle], listed: Sequence[tuple[str, datetime]]) -> tuple[int, ...]:
-    """Give the ids of articles that the feed has dropped, from its `listed` guids and times.
+    """Give the ids of articles that the feed has dropped, from its `listed` guids and times, in its order.
 
     Dropped means missing while something older is still listed. Falling off the end of a ten-item feed is
-    not vanishing.
+    not vanishing. An old story pinned before the others proves nothing, nor does a feed in another order.
     """
-    if not listed:
+    falling = _falling_tail([published for _, published in listed])
+    if not falling or 2 * len(falling) < len(listed):
         return ()
     guids = {guid for guid, _ in listed}
-    oldest = min(published for _, published in listed)
-    return tuple(a.id for a in known if a.guid not in guids and a.published_at > oldest)
+    return tuple(a.id for a in known if a.guid not in guids and a.published_at > falling[-1])
+
+
+def _falling_tail(times: Sequence[datetime]) -> Sequence[datetime]:
+    """Give the longest end of a sequence that runs from newer to older."""
+    start = len(times) - 1
+    while start > 0 and times[start - 1] >= times[start]:
+        start -= 1
+    return times[max(start, 0) :]
 
 
 def _decided(article: LedgerArticle, decision: Decision, reason: str) -> Decided:

@@ -64,25 +64,24 @@ def note_fetch(session: Session, feed_id: int, now: datetime, **columns: Any) ->
 def upsert(session: Session, feed_id: int, articles: Sequence[Article], now: datetime) -> Arrived:
     """Take in what a feed lists: new ones, edits, and what has vanished. Nothing is ever deleted."""
     status = session.get_one(FeedRow, feed_id)
-    guids = [article.guid for article in articles]
     found = session.exec(
-        select(ArticleRow).where(ArticleRow.feed_id == feed_id, col(ArticleRow.guid).in_(guids))
+        select(ArticleRow).where(
+            ArticleRow.feed_id == feed_id, col(ArticleRow.guid).in_({article.guid for article in articles})
+        )
     )
     known = {row.guid: row for row in found}
-    new, changed = [], []
+    new, changed = {}, {}
     for value in articles:
         row = known.get(value.guid)
         if row is None:
             seen: dict[str, Any] = {"feed_id": feed_id, "first_seen_at": now, "changed_at": now}
             row = ArticleRow(guid=value.guid, **seen, **rows.article_columns(value))
-            new.append(row)
-            known[value.guid] = row
-        else:
-            if row.fingerprint != value.fingerprint:
-                row.changed_at = now
-                changed.append(row)
-            row.sqlmodel_update(rows.article_columns(value))
-            row.vanished_at = None
+            new[value.guid] = known[value.guid] = row
+        elif row.fingerprint != value.fingerprint and value.guid not in new:
+            row.changed_at = now
+            changed[value.guid] = row
+        row.sqlmodel_update(rows.article_columns(value))
+        row.vanished_at = None
         session.add(row)
     session.flush()
     gone = vanished(
@@ -91,9 +90,10 @@ def upsert(session: Session, feed_id: int, articles: Sequence[Article], now: dat
     )
     for article_id in gone:
         session.get_one(ArticleRow, article_id).vanished_at = now
+    session.flush()
     return Arrived(
-        new=tuple(rows.article(row, status.url) for row in new),
-        changed=tuple(rows.article(row, status.url) for row in changed),
+        new=tuple(rows.article(row, status.url) for row in new.values()),
+        changed=tuple(rows.article(row, status.url) for row in changed.values()),
         vanished=len(gone),
         listed=len(articles),
         first=status.first_fetched_at in (None, now),
@@ -221,47 +221,66 @@ def mailed(session: Session, newsletter: str, now: datetime, *, but_issue: int =
 
 def recent(session: Session, feeds: Sequence[str], limit: int) -> list[LedgerArticle]:
     """Give the newest articles, mailed or not, for a sample."""
-    shown = (col(ArticleRow.vanished_at).is_(None), ~col(ArticleRow.protected))
-    found = _articles(session, col(FeedRow.url).in_(feeds), *shown)
-    return sorted(found, key=lambda a: (a.published_at, a.id), reverse=True)[:limit]
+    shown = (
+        col(FeedRow.url).in_(feeds),
+        col(ArticleRow.vanished_at).is_(None),
+        ~col(ArticleRow.protected),
+    )
+    return [rows.article(row, url) for row, url in _newest(session, limit, *shown)]
+
+
+def _newest(session: Session, limit: int, *where: sa.ColumnElement[bool]) -> Sequence[tuple[ArticleRow, str]]:
+    query = (
+        select(ArticleRow, FeedRow.url)
+        .join(FeedRow, col(FeedRow.id) == col(ArticleRow.feed_id))
+        .where(*where)
+        .order_by(col(ArticleRow.published_at).desc(), col(ArticleRow.id).desc())
+        .limit(limit)
+    )
+    return session.exec(query).all()
 
 
 def listing(session: Session, limit: int) -> list[tuple[LedgerArticle, Mapping[str, str]]]:
     """Give the newest articles, each with its standing by newsletter."""
-    newest = session.exec(
-        select(ArticleRow, FeedRow.url)
-        .join(FeedRow, col(FeedRow.id) == col(ArticleRow.feed_id))
-        .order_by(col(ArticleRow.published_at).desc(), col(ArticleRow.id).desc())
-        .limit(limit)
-    ).all()
-    return [(rows.article(row, url), standing(session, row.id or 0)) for row, url in newest]
+    newest = [rows.article(row, url) for row, url in _newest(session, limit)]
+    standings = _standings(session, [article.id for article in newest])
+    return [(article, standings[article.id]) for article in newest]
 
 
 def standing(session: Session, article_id: int) -> Mapping[str, str]:
     """Give one phrase a newsletter: `mailed in 2026-11-24T07:00`, `baseline`, `waiting`."""
-    phrases: dict[str, str] = {}
-    for judgement in session.exec(select(JudgementRow).where(JudgementRow.article_id == article_id)):
+    return _standings(session, [article_id])[article_id]
+
+
+def _standings(session: Session, ids: Sequence[int]) -> dict[int, dict[str, str]]:
+    standings: dict[int, dict[str, str]] = {article_id: {} for article_id in ids}
+    for judgement in session.exec(select(JudgementRow).where(col(JudgementRow.article_id).in_(ids))):
         waiting = judgement.verdict is Verdict.ELIGIBLE
-        phrases[judgement.newsletter] = "waiting" if waiting else judgement.verdict.value
-    for _, issue, link in history(session, article_id):
+        phrase = "waiting" if waiting else judgement.verdict.value
+        standings[judgement.article_id][judgement.newsletter] = phrase
+    for issue, link in _decided(session, ids):
+        phrases = standings[link.article_id]
         if link.decision is Decision.INCLUDED and issue.reached:
             phrases[issue.newsletter] = f"mailed in {issue.slot}"
         elif link.decision is Decision.INCLUDED and issue.state in (*HOLDING, IssueState.DRAFT):
             phrases[issue.newsletter] = f"in {issue.slot} ({issue.state.value})"
         elif link.decision is not Decision.INCLUDED and phrases.get(issue.newsletter) == "waiting":
             phrases[issue.newsletter] = link.decision.value
-    return phrases
+    return standings
 
 
 def history(session: Session, article_id: int) -> list[tuple[datetime, IssueRow, IssueArticleRow]]:
     """Give every issue that decided about an article, oldest first."""
-    found = session.exec(
+    return [(issue.due_at, issue, link) for issue, link in _decided(session, [article_id])]
+
+
+def _decided(session: Session, ids: Sequence[int]) -> Iterable[tuple[IssueRow, IssueArticleRow]]:
+    return session.exec(
         select(IssueRow, IssueArticleRow)
         .join(IssueArticleRow, col(IssueArticleRow.issue_id) == col(IssueRow.id))
-        .where(IssueArticleRow.article_id == article_id)
+        .where(col(IssueArticleRow.article_id).in_(ids))
         .order_by(col(IssueRow.due_at))
     )
-    return [(issue.due_at, issue, link) for issue, link in found]
 
 
 def why(session: Session, article_id: int) -> tuple[LedgerArticle, list[str]] | None:

@@ -18,7 +18,6 @@ from digest.store.database import insert_for
 from digest.store.installation import permanent_key
 from digest.store.tables import EVENT, SUBSCRIBER, SUBSCRIPTION, SUPPRESSION, Instant
 
-
 # What a newcomer tells of itself; the other columns begin alike for everybody.
 _TOLD = ("email", "address_key", "name", "state", "confirmed_at", "consent")
 _BLANK: dict[str, sa.ColumnElement[Any]] = {

@@ -288,15 +288,15 @@ def latest_rendering(session: Session, issue_id: int) -> Rendering | None:
 
 
 def counts(session: Session, issue_id: int) -> Counts:
-    """Count an issue's deliveries by state: from the rows, or as they were when the rows had gone."""
-    kept = session.get_one(IssueRow, issue_id, populate_existing=True).counts
+    """Count an issue's deliveries by state: as kept when it ended, else from the rows."""
+    kept = session.connection().execute(sa.select(ISSUE.c.counts).where(ISSUE.c.id == issue_id)).scalar_one()
+    if kept:
+        return Counts(**kept)
     query = sa.select(DELIVERY.c.state, sa.func.count(), sa.func.sum(DELIVERY.c.doubtful))
     found = session.connection().execute(
         query.where(DELIVERY.c.issue_id == issue_id).group_by(DELIVERY.c.state)
     )
     by_state = {DeliveryState(state).name.lower(): (count, doubtful) for state, count, doubtful in found}
-    if not by_state:
-        return Counts(**kept) if kept else Counts()
     return Counts(
         doubtful=sum(int(doubtful or 0) for _, doubtful in by_state.values()),
         **{state: count for state, (count, _) in by_state.items()},

@@ -5,7 +5,7 @@ exactly what may be on the wire.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -264,7 +264,6 @@ def finish(session: Session, issue: Issue, now: datetime) -> Issue | None:
     counted = issues.counts(session, issue.id)
     if counted.open:
         return None
-    kept = {name: getattr(counted, name) for name in type(counted).__dataclass_fields__}
     return issues.move(
         session,
         issue,
@@ -272,7 +271,7 @@ def finish(session: Session, issue: Issue, now: datetime) -> Issue | None:
         now,
         allowed=(IssueState.FROZEN, IssueState.SENDING),
         finished_at=now,
-        counts=kept,
+        counts=asdict(counted),
         reached=counted.accepted > 0 or issues.get(session, issue.id).reached,
     )
 

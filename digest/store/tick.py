@@ -150,8 +150,10 @@ def tick(session: Session, issue_id: int, turns: Sequence[Turn], now: datetime) 
     state = connection.execute(_STATE, {"issue": issue_id}).scalar_one()
     for turn in mine:
         _record(session, issue_id, turn.results, now, ended=state is IssueState.CANCELLED)
-    for turn in dropped:
-        _record_late(connection, issue_id, turn.results, now)
+    late = [_record_late(connection, issue_id, turn.results, now) for turn in dropped]
+    if any(late):
+        # It may have ended meanwhile: what was counted then is counted again.
+        connection.execute(sa.update(ISSUE).where(ISSUE.c.id == issue_id).values(counts=sa.null()))
     claimed = {
         turn.batch.seq: _claim(connection, turn, now)
         for turn in mine
@@ -219,8 +221,8 @@ def _keep_reply(session: Session, issue_id: int, result: Result, now: datetime) 
     )
 
 
-def _record_late(connection: sa.Connection, issue_id: int, results: Sequence[Result], now: datetime) -> None:
-    """Record a former holder's acceptances: a sent mail is a fact."""
+def _record_late(connection: sa.Connection, issue_id: int, results: Sequence[Result], now: datetime) -> bool:
+    """Record a former holder's acceptances, and say whether there were any: a sent mail is a fact."""
     accepted = [
         {
             "issue": issue_id,
@@ -233,6 +235,7 @@ def _record_late(connection: sa.Connection, issue_id: int, results: Sequence[Res
     ]
     if accepted:
         connection.execute(_LATE, accepted)
+    return bool(accepted)
 
 
 def _claim(connection: sa.Connection, turn: Turn, now: datetime) -> list[Row]:

@@ -1,0 +1,68 @@
+"""Tells who did not get an issue, and why."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from digest.model import DeliveryState
+from digest.store.tables import DELIVERY, DELIVERY_REPLY, SUBSCRIBER
+
+PAGE_ROWS = 1000
+
+
+class Undelivered(NamedTuple):
+    """A delivery that was not accepted, or not yet."""
+
+    email: str
+    """Empty where the subscriber was erased."""
+    state: DeliveryState
+    code: int
+    """The last reply's code, 0 where there was none."""
+    kind: str
+    reply: str
+    at: datetime | None
+    """When its state last changed, or None before its first attempt."""
+
+
+def undelivered(session: Session, issue_id: int) -> Iterator[Undelivered]:
+    """Stream an issue's refused, expired, unknown and deferred deliveries, by subscriber's id."""
+    failed = (DeliveryState.REFUSED, DeliveryState.EXPIRED, DeliveryState.UNKNOWN)
+    deferred = (DELIVERY.c.state == DeliveryState.PENDING.value) & (DELIVERY.c.next_at > 0)
+    told = DELIVERY.outerjoin(SUBSCRIBER, SUBSCRIBER.c.id == DELIVERY.c.subscriber_id).outerjoin(
+        DELIVERY_REPLY,
+        (DELIVERY_REPLY.c.issue_id == DELIVERY.c.issue_id)
+        & (DELIVERY_REPLY.c.subscriber_id == DELIVERY.c.subscriber_id),
+    )
+    query = (
+        sa.select(
+            DELIVERY.c.subscriber_id,
+            SUBSCRIBER.c.email,
+            DELIVERY.c.state,
+            DELIVERY.c.code,
+            DELIVERY_REPLY.c.kind,
+            DELIVERY_REPLY.c.reply,
+            DELIVERY.c.at,
+        )
+        .select_from(told)
+        .where(
+            DELIVERY.c.issue_id == issue_id,
+            DELIVERY.c.state.in_([state.value for state in failed]) | deferred,
+        )
+        .order_by(DELIVERY.c.subscriber_id)
+        .limit(PAGE_ROWS)
+    )
+    after = 0
+    while page := session.connection().execute(query.where(DELIVERY.c.subscriber_id > after)).all():
+        for row in page:
+            yield Undelivered(
+                email=row.email or "",
+                state=DeliveryState(row.state),
+                code=row.code,
+                kind=row.kind or "",
+                reply=row.reply or "",
+                at=datetime.fromtimestamp(row.at, UTC) if row.at else None,
+            )
+        after = page[-1].subscriber_id
