@@ -109,7 +109,7 @@ def vanished(known: Iterable[LedgerArticle], listed: Sequence[tuple[str, datetim
     not vanishing. An old story pinned before the others proves nothing, nor does a feed in another order.
     """
     falling = _falling_tail([published for _, published in listed])
-    if not falling or 2 * len(falling) < len(listed):
+    if 2 * len(falling) <= len(listed):
         return ()
     guids = {guid for guid, _ in listed}
     return tuple(a.id for a in known if a.guid not in guids and a.published_at > falling[-1])
