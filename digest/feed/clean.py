@@ -11,7 +11,7 @@ import nh3
 from selectolax.lexbor import LexborNode
 
 from digest.feed import embeds, picture, tails
-from digest.feed.text import ellipsis, shortened
+from digest.feed.text import ellipsis, shortened, tidy
 from digest.feed.tree import names, parsed, prune, running_text
 from digest.feed.urls import absolute, secured
 from digest.model import Picture
@@ -65,7 +65,7 @@ class Cleaned:
 
 def clean(html: str, *, base: str) -> Cleaned:
     """Repair, prune and sanitise a body; `base` is the article's link, against which its links resolve."""
-    tree, body = parsed(tails.without_shortcodes(html))
+    body = parsed(tails.without_shortcodes(html))
     for twin in body.css("noscript"):
         _unfold(twin, base)
     prune(body, lambda node: _is_doomed(node, base))
@@ -79,7 +79,6 @@ def clean(html: str, *, base: str) -> Cleaned:
     paragraphs = list(running_text(body))
     while paragraphs and tails.is_tail(paragraphs[-1]):
         paragraphs.pop()
-    del tree
     return Cleaned(
         html=_CLEANER.clean(body.inner_html or "").strip(), text="\n".join(paragraphs), picture=first
     )
@@ -120,7 +119,7 @@ def _opening(paragraphs: list[str], words: int, *, cut: bool) -> str:
     else:
         taken = ellipsis(taken) if cut and taken else taken
     # Scripts without spaces have long "words": bounded by characters as well.
-    return shortened(taken, words * 12)
+    return shortened(tidy(taken), words * 12)
 
 
 def _joined(taken: str, paragraph: str) -> str:
@@ -132,7 +131,8 @@ def _joined(taken: str, paragraph: str) -> str:
 
 def _unfold(twin: LexborNode, base: str) -> None:
     """Undo a <noscript>: its picture is the real one of a lazy image before it, or stands alone."""
-    inside = twin.css_first("img")
+    nested = twin.parent is not None and twin.parent.tag == "noscript"
+    inside = None if nested else twin.css_first("img")
     before = twin.prev
     while before is not None and before.is_text_node and not (before.text_content or "").strip():
         before = before.prev

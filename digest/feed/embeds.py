@@ -32,7 +32,8 @@ _LONGEST_ALONE = 300
 
 def line_for(node: LexborNode, base: str) -> LexborNode | None:
     """Give the line that takes the place of an embedded thing, None where nothing can be linked."""
-    url = absolute(_source(node), base)
+    source = _source(node)
+    url = absolute(source, base) if source else ""
     if not url:
         return None
     if node.tag in {"video", "audio"}:
@@ -51,7 +52,8 @@ def line_for(node: LexborNode, base: str) -> LexborNode | None:
 
 def lone_address(node: LexborNode) -> str:
     """Give the address that WordPress left as the only text of an embed block, else nothing."""
-    text = node.text(strip=True)
+    child = node.first_child
+    text = (child.text_content or "").strip() if child is not None and child.next is None else ""
     return text if len(text) < _LONGEST_ALONE and re.fullmatch(r"https?://\S+", text) else ""
 
 

@@ -41,11 +41,17 @@ _SHORTCODE = re.compile(
     r"|\[/[a-z][\w-]{1,40}\]",
     re.IGNORECASE,
 )
+_CAPTION = re.compile(
+    r"\[caption\b[^\[\]]{0,600}\]\s*((?:<a\b[^<>]{0,1000}>\s*)?<img\b[^<>]{0,4000}>(?:\s*</a>)?)([^\[\]]{0,2000})"
+    r"\[/caption\]",
+    re.IGNORECASE,
+)
 
 
 def without_shortcodes(text: str) -> str:
     """Leave out what a plugin would have replaced, had it run."""
-    return _SHORTCODE.sub("", text)
+    figured = _CAPTION.sub(r"<figure>\1<figcaption>\2</figcaption></figure>", text)
+    return _SHORTCODE.sub("", figured)
 
 
 def is_tail(text: str) -> bool:

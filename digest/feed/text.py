@@ -20,6 +20,9 @@ _DROPPED = frozenset(
     "\u00ad\u200b\u2060\ufeff" + "\u202a\u202b\u202c\u202d\u202e" + "\u2066\u2067\u2068\u2069"
 )
 
+# Characters. Titles and names are short; the rest of a longer one is an accident.
+_LONGEST_MARKUP = 5_000
+
 # Scripts written without spaces; about two of their characters make a word of reading time.
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 
@@ -46,7 +49,7 @@ def decoded(text: str) -> str:
 
 def from_markup(markup: str) -> str:
     """Give the text of a short piece of HTML; what the feed had escaped twice is decoded twice."""
-    spaced = re.sub(r"(?i)<(?=br\b|/?p\b|/?div\b|/?li\b)", " <", markup)
+    spaced = re.sub(r"(?i)<(?=br\b|/?p\b|/?div\b|/?li\b)", " <", markup[:_LONGEST_MARKUP])
     return tidy(decoded(unescape(nh3.clean(spaced, tags=set()))))
 
 
