@@ -18,9 +18,10 @@ from rich.text import Text
 
 from digest.cli.output import counted, say, stderr, stdout, tell
 from digest.demo.facts import Fact, facts
+from digest.demo.report import Edition, Report, Step
 from digest.demo.souvenirs import Souvenir, keep
-from digest.demo.story import Edition, Report, Step, play
-from digest.demo.world import world
+from digest.demo.story import play
+from digest.demo.world import no_proxy, world
 
 WIDTH = 80
 """Columns that the demo takes at most, and that most terminals have."""
@@ -52,7 +53,8 @@ def command(
     installation.mkdir()
     try:
         tell("A site, reader pages and a mail relay that only catches, all on this machine.")
-        report = asyncio.run(_play(installation, readers))
+        with no_proxy():
+            report = asyncio.run(_play(installation, readers))
         checked = facts(report)
         proven = all(fact.holds for fact in checked)
         kept = (

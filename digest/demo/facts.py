@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from digest.demo.story import Edition, Reader, Report
+from digest.demo.report import Edition, Reader, Report
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 from digest.demo.caught import Caught
-from digest.demo.story import Edition
+from digest.demo.report import Edition
 from digest.sample.feed import picture
 from digest.sample.stories import UPLOADS
 

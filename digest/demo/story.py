@@ -6,15 +6,12 @@ Every step is the product's own, over real sockets. Knows nothing of how it is s
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Protocol
 
 import httpx2
 
-from digest.demo.caught import Caught
+from digest.demo.report import Edition, Reader, Report, Show, Step
 from digest.demo.world import World
 from digest.engine.sender import Progress
 from digest.errors import DigestError
@@ -30,80 +27,6 @@ CHUNK = 500
 
 PATIENCE = timedelta(seconds=20)
 """How long the catching relay may fail: it is on this machine."""
-
-
-@dataclass(kw_only=True)
-class Step:
-    """A step of the demo while it runs: how far it has come, and in the end what came of it."""
-
-    title: str
-    total: int = 0
-    """How many there are to do; 0 where nothing is counted."""
-    note: str = ""
-    seconds: float = 0.0
-    on_reach: Callable[[int], object] = lambda _: None
-    """Whoever shows it hears here how many are done."""
-
-
-class Show(Protocol):
-    """Whoever shows the demo while it runs."""
-
-    def heading(self, text: str) -> None:
-        """Begin a part."""
-
-    def step(self, step: Step) -> AbstractContextManager[None]:
-        """Show a step while the context is open, and what came of it after."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reader:
-    """A made-up reader."""
-
-    email: str
-    name: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Edition:
-    """An issue as it went out. `left` readers left after it was queued and before the next one was."""
-
-    slot: Slot
-    subject: str
-    stories: tuple[str, ...]
-    counts: Counts
-    audience: int
-    left: int
-    seconds: Mapping[str, float]
-    """How long each step took, by its name."""
-
-    @property
-    def day(self) -> str:
-        """The day of the week."""
-        return f"{self.slot.local:%A}"
-
-    @property
-    def rate(self) -> float:
-        """Messages a second."""
-        return self.counts.accepted / max(self.seconds["send"], 0.001)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """What happened. `early` left before the second issue was queued, `last` when it was."""
-
-    readers: Sequence[Reader]
-    import_seconds: float
-    first: Edition
-    second: Edition
-    early: tuple[Reader, ...]
-    last: Reader
-    caught: Sequence[Caught]
-    site_url: str
-
-    @property
-    def editions(self) -> tuple[Edition, Edition]:
-        """Both issues, in their order."""
-        return self.first, self.second
 
 
 async def play(world: World, count: int, show: Show) -> Report:
@@ -183,7 +106,7 @@ class _Making:
         with self._step("collect", "Collect the feed") as step:
             (collected,) = await collect(desk)
             if collected.arrived is None:
-                raise DigestError(f"The sample site's feed did not come: {collected.error or 'unchanged'}.")
+                raise DigestError(f"The sample site's feed did not come: {collected.error or 'unchanged.'}")
             step.note = f"{len(collected.arrived.new)} new articles over HTTP"
         with self._step("draft", "Draft the issue") as step:
             made = await asyncio.to_thread(draft, desk, newsletter, self._slot)

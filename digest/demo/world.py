@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -88,6 +89,21 @@ def mornings(now: datetime) -> tuple[Slot, Slot]:
     schedule = Schedule.parse(SCHEDULE, ZONE)
     today = schedule.day(now.astimezone(schedule.zone).date())[0]
     return today, schedule.upcoming(today.instant, 1)[0]
+
+
+@contextlib.contextmanager
+def no_proxy() -> Iterator[None]:
+    """Ask no proxy while the context is open: it would look for this machine's loopback on its own."""
+    before = {name: os.environ.get(name) for name in ("NO_PROXY", "no_proxy")}
+    os.environ.update(dict.fromkeys(before, "*"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextlib.asynccontextmanager

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from digest.demo.caught import Caught
-from digest.demo.story import Edition, Reader, Report
+from digest.demo.report import Edition, Reader, Report
 from digest.model import Counts, Slot
 
 READERS = tuple(Reader(email=f"reader{number}@mail.example", name=f"Reader {number}") for number in range(6))

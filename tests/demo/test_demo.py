@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+NOWHERE = "http://127.0.0.1:9"
 DIGEST = Path(sys.executable).with_name("digest")
 
 
@@ -20,7 +21,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [DIGEST, "demo", *arguments],
         cwd=here,
-        env=os.environ | {"TMPDIR": str(temporary), "PYTHONIOENCODING": "utf-8"},
+        env=os.environ | {"TMPDIR": str(temporary), "PYTHONIOENCODING": "utf-8", "HTTP_PROXY": NOWHERE},
         capture_output=True,
         encoding="utf-8",
         timeout=120,
@@ -91,7 +92,9 @@ def test_the_messages_of_the_demo_parse_without_a_defect(
 def test_the_pages_of_the_demo_need_no_server_for_their_pictures(
     demo: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
-    for path in kept(demo[0], ".html"):
+    pages = kept(demo[0], ".html")
+    assert len(pages) == 2
+    for path in pages:
         pictures = re.findall(r'<img[^>]+src="([^"]+)"', path.read_text(encoding="utf-8"))
         assert pictures
         assert all(url.startswith("data:image/jpeg;base64,") for url in pictures)

@@ -3,7 +3,7 @@ from dataclasses import replace
 from demo_course import CAUGHT, EARLY, FIRST, LAST, READERS, REPORT, SECOND, message
 
 from digest.demo.facts import facts
-from digest.demo.story import Report
+from digest.demo.report import Report
 from digest.model import Counts
 
 
