@@ -1,0 +1,40 @@
+# Every target works on a clean checkout: it makes .venv and installs what it needs.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+TESTS ?= tests
+# One worker a core; a test that hangs is told apart from one that is slow.
+PYTEST := $(BIN)/pytest -n auto --dist loadscope
+
+.PHONY: demo test test-system check format clean
+
+demo: $(READY)
+	$(BIN)/digest demo
+
+test: $(READY)
+	$(PYTEST) $(TESTS)
+
+# Chromium for the screenshots, Postfix for a real relay and smtp-sink.
+test-system: $(READY)
+	@tools/system-packages chromium postfix fonts-liberation
+	$(PYTEST) -m system $(TESTS)
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $(READY)
