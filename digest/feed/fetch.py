@@ -77,6 +77,9 @@ class Failed:
     reason: str
     retry_after: float | None = None
     """Seconds that the server asks us to wait, None where it does not say."""
+    page: bytes = field(default=b"", repr=False)
+    """The web page that came with a good status where a feed was due: it may name the feed."""
+    page_url: str = ""
 
 
 Outcome = Fetched | NotModified | Gone | Failed
@@ -173,7 +176,11 @@ async def _judged(
     found = kind(body)
     if found not in {Kind.XML, Kind.JSON}:
         return Failed(
-            url=url, reason=reasons.of_body(response, found), retry_after=reasons.wait(response, now)
+            url=url,
+            reason=reasons.of_body(response, found),
+            retry_after=reasons.wait(response, now),
+            page=body if found is Kind.PAGE else b"",
+            page_url=str(response.url),
         )
     new = Validators(
         etag=_raw(response, b"etag"),
