@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from digest.store.database import Store
@@ -37,24 +38,22 @@ def postgresql() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, now: datetime) -> Iterator[Store]:
-    """An empty store with its schema, once on SQLite and once on PostgreSQL."""
-    yield from _store(request, tmp_path, now)
-
-
-def _store(request: pytest.FixtureRequest, tmp_path: Path, now: datetime) -> Iterator[Store]:
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database that does not exist yet, or is empty: once of SQLite's, once of PostgreSQL's."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'subscribers.db'}"
-    else:
-        template = request.getfixturevalue("postgresql")
-        name = f"t{uuid4().hex}"
-        import psycopg  # noqa: PLC0415 - only where PostgreSQL is asked for
+        yield f"sqlite:///{tmp_path / 'subscribers.db'}"
+        return
+    template = request.getfixturevalue("postgresql")
+    name = f"t{uuid4().hex}"
+    with psycopg.connect(template.format("postgres").replace("+psycopg", ""), autocommit=True) as server:
+        server.execute(f'CREATE DATABASE "{name}"')
+    yield template.format(name)
 
-        plain = template.format("postgres").replace("+psycopg", "")
-        with psycopg.connect(plain, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')
-        url = template.format(name)
-    with contextlib.closing(Store(url)) as fresh:
+
+@pytest.fixture
+def store(database: str, now: datetime) -> Iterator[Store]:
+    """An empty store with its schema, once on SQLite and once on PostgreSQL."""
+    with contextlib.closing(Store(database)) as fresh:
         upgrade(fresh, now)
-    with contextlib.closing(open_store(url)) as opened:
+    with contextlib.closing(open_store(database)) as opened:
         yield opened

@@ -1,0 +1,106 @@
+"""A site as an operator has it: a folder with config.toml, a feed on loopback, and the real command."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+DIGEST = Path(sys.executable).with_name("digest")
+
+CONFIG = """\
+[site]
+name = "The Harbour Ledger"
+url = "https://ledger.example"
+feeds = ["{feed}"]
+timezone = "America/New_York"
+postal_address = "12 Quay Street, Port Averell"
+contact = "editor@ledger.example"
+
+[[newsletter]]
+name = "daily"
+schedule = "0 7 * * *"
+
+[mail]
+from = "The Harbour Ledger <news@ledger.example>"
+
+[smtp]
+host = "127.0.0.1"
+port = {smtp}
+security = "none"
+connections = {connections}
+
+[database]
+url = "{database}"
+
+[web]
+public_url = "http://127.0.0.1:{web}"
+port = {web}
+verify = {verify}
+"""
+
+
+def free_port() -> int:
+    """Give a port on which nothing listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Site:
+    """A folder in which `digest` runs as a process of its own."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        feed: str,
+        smtp: int,
+        database: str,
+        connections: int = 10,
+        verify: bool = False,
+    ) -> None:
+        self.folder, self.database, self.web = folder, database, free_port()
+        text = CONFIG.format(
+            feed=feed,
+            smtp=smtp,
+            database=database,
+            connections=connections,
+            web=self.web,
+            verify=str(verify).lower(),
+        )
+        (folder / "config.toml").write_text(text, encoding="utf-8")
+        self.environ = {**os.environ, "NO_COLOR": "1", "NO_PROXY": "*"}
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start the command and go on."""
+        return subprocess.Popen(
+            [DIGEST, *arguments],
+            cwd=self.folder,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str, exits: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run the command to its end, which must come with this exit code."""
+        with self.start(*arguments) as process:
+            out, err = process.communicate(timeout=60)
+        assert process.returncode == exits, f"digest {' '.join(arguments)}\n{out}\n{err}"
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def json(self, *arguments: str) -> Any:
+        """Run the command with --json, and read what it says."""
+        return json.loads(self.run(*arguments, "--json").stdout)
+
+    def readers(self, count: int) -> Sequence[str]:
+        """Import so many confirmed readers; give their addresses."""
+        addresses = [f"reader{number}@mail{number % 7}.example" for number in range(1, count + 1)]
+        (self.folder / "readers.csv").write_text("email\n" + "\n".join(addresses) + "\n", encoding="utf-8")
+        self.run("subscribers", "import", "readers.csv", "--confirmed")
+        return addresses
