@@ -161,6 +161,9 @@ class Store:
         try:
             yield bool(alone)
         finally:
+            # The server would notice a closed connection only in a moment; a lost one it has noticed.
+            with contextlib.suppress(sa.exc.DBAPIError):
+                connection.scalar(sa.select(sa.func.pg_advisory_unlock_all()))
             connection.close()
 
     def close(self) -> None:

@@ -31,6 +31,9 @@ def is_ours(error: sa.exc.DBAPIError) -> bool:
     """Whether an error is a bug: a statement or a value that no operator can mend."""
     if isinstance(error, sa.exc.ProgrammingError):
         return "does not exist" not in str(error.orig)
+    # SQLite calls a wrong statement an operational error.
+    if "syntax error" in str(error.orig):
+        return True
     return isinstance(error, sa.exc.IntegrityError | sa.exc.DataError | sa.exc.InterfaceError)
 
 
