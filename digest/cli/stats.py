@@ -1,0 +1,75 @@
+"""`digest stats`: the latest issues and how the audience changes, in figures."""
+
+from dataclasses import asdict
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from digest.cli.context import open_desk
+from digest.cli.output import emit_json, facts, say, table
+from digest.store.stats import IssueStats, Stats, summary
+
+NUMBERS = ("audience", "accepted", "refused", "expired", "unknown", "withdrawn", "open", "left")
+WEEK = 7
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(stats)
+
+
+def stats(
+    ctx: typer.Context,
+    newsletter: Annotated[str, typer.Option(help="Only this newsletter.", show_default=False)] = "",
+    latest: Annotated[int, typer.Option(min=1, help="How many issues.")] = 14,
+    days: Annotated[int, typer.Option(min=1, max=400, help="How many days of comings and goings.")] = 30,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For a script.")] = False,
+) -> None:
+    """Show what became of the latest issues, and how many readers came and left. Nobody's reading is tracked.
+
+    Example: `digest stats --days 90`
+    """
+    with open_desk(ctx) as desk, desk.store.read() as session:
+        if newsletter:
+            desk.settings.newsletter_named(newsletter)
+        zone = ZoneInfo(desk.settings.site.timezone)
+        found = summary(session, desk.clock(), zone, newsletter=newsletter, latest=latest, days=days)
+    if as_json:
+        emit_json(_told(found))
+        return
+    facts((f"{state.value} readers", number) for state, number in found.subscribers.items())
+    say()
+    for name, shown in ((f"last {WEEK} days", found.days[-WEEK:]), (f"last {days} days", found.days)):
+        say(f"{name}: {sum(day.joined for day in shown):,} joined, {sum(day.left for day in shown):,} left")
+    if found.issues:
+        say()
+        table(("newsletter", "slot", "state", *NUMBERS), (_row(one) for one in found.issues), numbers=NUMBERS)
+
+
+def _row(one: IssueStats) -> tuple[object, ...]:
+    issue, n = one.issue, one.counts
+    counts = (n.accepted, n.refused, n.expired, n.unknown, n.withdrawn, n.open, one.left)
+    return (issue.newsletter, issue.slot, issue.state.value, issue.audience, *counts)
+
+
+def _told(found: Stats) -> dict[str, object]:
+    return {
+        "issues": [
+            {
+                "newsletter": one.issue.newsletter,
+                "slot": one.issue.slot,
+                "state": one.issue.state,
+                "audience": one.issue.audience,
+                **asdict(one.counts),
+                "left": one.left,
+                "views": one.views,
+                "started_at": one.issue.started_at,
+                "finished_at": one.issue.finished_at,
+            }
+            for one in found.issues
+        ],
+        "subscribers": found.subscribers,
+        "days": [{"day": day.day.isoformat(), "joined": day.joined, "left": day.left} for day in found.days],
+    }

@@ -1,0 +1,70 @@
+"""`digest issues undelivered`: who did not get an issue, and why, in constant memory."""
+
+from typing import Annotated
+
+import typer
+
+from digest.cli import which
+from digest.cli.context import open_desk
+from digest.cli.output import NOTHING, counted, json_text, moment, plain, say, tell
+from digest.store import issues
+from digest.store.undelivered import Undelivered, undelivered
+
+EMAIL, STATE, TIME = 32, 8, 22
+"""Columns' widths: rows are printed as they come, before the longest is known."""
+
+
+def register(group: typer.Typer) -> None:
+    """Add the command."""
+    group.command("undelivered")(listed)
+
+
+def listed(
+    ctx: typer.Context,
+    slot: Annotated[
+        str, typer.Argument(help="As 2026-11-24T07:00, or a date that has one.", show_default="the latest")
+    ] = "",
+    newsletter: Annotated[
+        str, typer.Option(help="Which newsletter, where there are several.", show_default=False)
+    ] = "",
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One object a line, for a script.")] = False,
+) -> None:
+    """Tell whom the relay refused, who was tried too long, who is in doubt, and who is tried again later.
+
+    Example: `digest issues undelivered 2026-11-24T07:00`
+    """
+    number = 0
+    with open_desk(ctx) as desk, desk.store.read() as session:
+        issue = which.issue(session, slot, newsletter)
+        for row in undelivered(session, issue.id):
+            number += 1
+            typer.echo(json_text(_told(row)) if as_json else _line(row, desk.settings.site.timezone))
+        open_now = issues.counts(session, issue.id).open
+    if as_json:
+        return
+    if number:
+        tell(
+            f"{counted(number, 'delivery', 'deliveries')} of {issues.name(issue)}. "
+            f"`digest issues retry {issue.slot}` tries again."
+        )
+    else:
+        waiting = f"; {open_now:,} are still to be sent" if open_now else ""
+        say(f"{issues.name(issue)} has failed for nobody{waiting}.")
+
+
+def _told(row: Undelivered) -> dict[str, object]:
+    state = row.state.name.lower()
+    return {
+        "email": row.email,
+        "state": state,
+        "code": row.code,
+        "reply": row.reply,
+        "kind": row.kind,
+        "when": row.at,
+    }
+
+
+def _line(row: Undelivered, zone: str) -> str:
+    email, reply = plain(row.email) or "(erased)", plain(row.reply or row.kind or NOTHING)
+    return f"{email:<{EMAIL}}  {row.state.name.lower():<{STATE}}  {moment(row.at, zone):<{TIME}}  {reply}"
