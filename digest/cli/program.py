@@ -3,40 +3,41 @@
 import logging
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import structlog
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from digest import __version__, log
-from digest.cli import (
-    articles,
-    collect,
-    config,
-    db,
-    demo,
-    doctor,
-    init,
-    issues,
-    preview,
-    run,
-    send,
-    stats,
-    subscribers,
-)
 from digest.cli.context import Options
 from digest.cli.failure import report
 from digest.errors import DigestError
 
 COMMANDS = {
-    "Begin": (init, demo),
-    "Publish": (collect, preview, send, issues, articles),
-    "Readers": (subscribers, stats),
-    "Look after it": (run, doctor, config, db),
+    "init": "Begin",
+    "demo": "Begin",
+    "collect": "Publish",
+    "preview": "Publish",
+    "send": "Publish",
+    "issues": "Publish",
+    "articles": "Publish",
+    "subscribers": "Readers",
+    "stats": "Readers",
+    "run": "Look after it",
+    "serve": "Look after it",
+    "doctor": "Look after it",
+    "config": "Look after it",
+    "db": "Look after it",
 }
-"""Every module that brings commands with its `register`, as the help groups and orders them."""
+"""Every command in the order of the help, and the panel in which it stands there."""
+
+MODULES = {"serve": "run"}
+"""The modules of commands that do not stand in one of their own name."""
+
+SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 INTERRUPTED = 130
 """As shells tell an end by SIGINT: 128 and its number."""
@@ -46,6 +47,22 @@ PIPE_CLOSED = 141
 
 class Program(TyperGroup):
     """The root command. Turns what an operator can mend into one line and an exit code."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - as below
+        """Name the commands without importing them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401, ARG002 - as below
+        """Import the one command that is asked for: all of them would cost every call a second."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"digest.cli.{MODULES.get(cmd_name, cmd_name)}")
+        alone = typer.Typer(rich_markup_mode="rich", context_settings=SETTINGS)
+        module.register(alone)
+        command = typer.main.get_group(alone).commands[cmd_name]
+        assert isinstance(command, TyperCommand | TyperGroup)
+        command.rich_help_panel = COMMANDS[cmd_name]
+        return command
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's context is of a private class here
         """Run the command that was asked for; a bug leaves with its traceback."""
@@ -72,17 +89,9 @@ def program() -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=False,
         rich_markup_mode="rich",
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings=SETTINGS,
     )
     app.callback()(globally)
-    for panel, modules in COMMANDS.items():
-        commands, groups = len(app.registered_commands), len(app.registered_groups)
-        for module in modules:
-            module.register(app)
-        for command in app.registered_commands[commands:]:
-            command.rich_help_panel = panel
-        for group in app.registered_groups[groups:]:
-            group.rich_help_panel = panel
     return app
 
 
