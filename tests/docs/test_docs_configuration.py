@@ -9,6 +9,7 @@ import pytest
 from docs_markdown import FENCE, ROOT, tables
 
 from digest.config import json_schema, load
+from digest.errors import ConfigError
 
 DOCUMENT = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -84,3 +85,25 @@ def test_the_relays_of_the_readme_are_read(relay: str, tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text(f"{readme_toml()[0]}\n{relay}", encoding="utf-8")
     assert not load(config, {}).is_rehearsal
+
+
+UNAVAILABLE = {
+    "smtp.provider": '[smtp]\nprovider = "ses"',
+    "smtp.relays": '[smtp]\nrelays = { second = "smtp.example" }',
+    "editors.addresses": '[editors]\naddresses = ["editor@ledger.example"]',
+    "pace": '[pace]\n"gmail.com" = "slow"',
+    "dkim": '[dkim]\nselector = "news"',
+}
+
+
+def test_the_document_says_of_each_key_that_is_refused_that_it_is_not_available() -> None:
+    rows = re.findall(r"^\| `(\w+)` .* Not available in this version", DOCUMENT, re.MULTILINE)
+    assert {f"smtp.{key}" for key in rows} | set(tables(DOCUMENT)[NOT_YET]) == set(UNAVAILABLE)
+
+
+@pytest.mark.parametrize("written", UNAVAILABLE.values(), ids=UNAVAILABLE)
+def test_what_the_document_calls_not_available_is_refused(written: str, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(f"{readme_toml()[0]}\n{written}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="not available in this version"):
+        load(config, {})
