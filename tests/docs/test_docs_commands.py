@@ -4,6 +4,8 @@ import shlex
 
 import pytest
 from docs_markdown import DEPLOY, DOCUMENTS, ROOT, commands, name
+from typer import Context
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from digest.cli.program import program
@@ -26,8 +28,7 @@ def trouble(words: list[str]) -> str:
         options = {
             text: option for option in command.params for text in (*option.opts, *option.secondary_opts)
         }
-        commands_ = getattr(command, "commands", {})
-        while rest and (rest[0].startswith("-") or not commands_):
+        while rest and (rest[0].startswith("-") or not isinstance(command, TyperGroup)):
             word = rest.pop(0)
             if not word.startswith("-") or word == "-":
                 continue
@@ -37,9 +38,9 @@ def trouble(words: list[str]) -> str:
                 if not rest:
                     return f"{word} lacks its value"
                 rest.pop(0)
-        if not rest:
+        if not rest or not isinstance(command, TyperGroup):
             return ""
-        found = commands_.get(rest.pop(0))
+        found = command.get_command(Context(command), rest.pop(0))
         if found is None:
             return "no such command"
         command = found
