@@ -21,7 +21,7 @@ Newsletter = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="For a script.")]
 
 COUNTS = ("audience", *(field.name for field in fields(Counts)))
-NUMBERS = ("articles", "audience", "accepted", "open", "not delivered")
+NUMBERS = ("audience", "accepted", "open", "missed")
 
 
 def register(app: typer.Typer) -> None:
@@ -60,10 +60,10 @@ def listed(
 
 
 def _row(one: dict[str, Any]) -> tuple[object, ...]:
-    left = one["refused"] + one["expired"] + one["unknown"] + one["withdrawn"]
+    missed = one["refused"] + one["expired"] + one["unknown"] + one["withdrawn"]
     return (
-        *(one["newsletter"], one["slot"], one["state"].value, one["articles"], one["audience"]),
-        *(one["accepted"], one["pending"] + one["submitting"], left, one["subject"]),
+        *(one["newsletter"], one["slot"], one["state"].value, one["audience"]),
+        *(one["accepted"], one["pending"] + one["submitting"], missed, one["subject"]),
     )
 
 

@@ -1,5 +1,6 @@
 """`digest stats`: the latest issues and how the audience changes, in figures."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from digest.cli.output import emit_json, facts, say, table
 from digest.store.stats import IssueStats, Stats, summary
 
 NUMBERS = ("audience", "accepted", "refused", "expired", "unknown", "withdrawn", "open", "left")
+ALWAYS = ("audience", "accepted")
 WEEK = 7
 
 
@@ -45,13 +47,21 @@ def stats(
         say(f"{name}: {sum(day.joined for day in shown):,} joined, {sum(day.left for day in shown):,} left")
     if found.issues:
         say()
-        table(("newsletter", "slot", "state", *NUMBERS), (_row(one) for one in found.issues), numbers=NUMBERS)
+        _show_issues(found.issues)
 
 
-def _row(one: IssueStats) -> tuple[object, ...]:
-    issue, n = one.issue, one.counts
-    counts = (n.accepted, n.refused, n.expired, n.unknown, n.withdrawn, n.open, one.left)
-    return (issue.newsletter, issue.slot, issue.state.value, issue.audience, *counts)
+def _show_issues(issues: Sequence[IssueStats]) -> None:
+    """Show a row an issue; what is nought in all of them has no column."""
+    figures = [
+        {"audience": one.issue.audience, **asdict(one.counts), "open": one.counts.open, "left": one.left}
+        for one in issues
+    ]
+    shown = [name for name in NUMBERS if name in ALWAYS or any(row[name] for row in figures)]
+    rows = (
+        (one.issue.newsletter, one.issue.slot, one.issue.state.value, *(row[name] for name in shown))
+        for one, row in zip(issues, figures, strict=True)
+    )
+    table(("newsletter", "slot", "state", *shown), rows, numbers=shown)
 
 
 def _told(found: Stats) -> dict[str, object]:

@@ -11,7 +11,7 @@ from digest.cli import export, importing
 from digest.cli.context import open_desk
 from digest.cli.output import confirm, emit_json, facts, moment, say, table, tell
 from digest.desk import Desk
-from digest.errors import AddressError, DigestError, UsageError
+from digest.errors import AddressError, DigestError, TokenError, UsageError
 from digest.links import LinkKind
 from digest.model import Channel, DeliveryState, Subscriber, SubscriberState
 from digest.store import subscribers
@@ -164,8 +164,13 @@ def show(
 
 def _of_link(desk: Desk, text: str) -> Subscriber:
     """Find whom a link was mailed to. Raises TokenError for one that was not made here."""
-    token = text.rstrip("/").rpartition("/u/")[2].partition("?")[0].partition("#")[0]
-    link = links.read(token, desk.keys)
+    token = text.partition("?")[0].partition("#")[0].rstrip("/").rpartition("/u/")[2]
+    try:
+        link = links.read(token, desk.keys)
+    except TokenError as error:
+        if "/u/" in text:
+            raise
+        raise UsageError(f"{text!r} is neither an address nor the unsubscribe link of a mail.") from error
     if link.kind is not LinkKind.UNSUBSCRIBE:
         raise DigestError("This link is from a test or a rehearsal: it belongs to nobody.")
     with desk.store.read() as session:

@@ -30,7 +30,7 @@ def issue(session: Session, slot: str, newsletter: str, *, suits: Collection[Iss
     fitting = [one for one in known if one.state in suits]
     if len(fitting) == 1:
         return fitting[0]
-    states = ", ".join(state.value for state in suits)
+    states = " or ".join(state.value for state in suits)
     if fitting:
         raise UsageError(f"{len(fitting)} issues are {states}; name the slot: {_list(fitting)}.")
     raise IssueError(f"No issue is {states}; the latest are {_list(known, with_state=True)}.")

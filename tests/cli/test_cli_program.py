@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -10,7 +11,7 @@ from cli_site import Site
 from typer.testing import CliRunner
 
 from digest.cli.failure import lines, report
-from digest.cli.program import program
+from digest.cli.program import Program, program
 from digest.errors import DigestError, FeedError
 
 COMMANDS = (
@@ -30,12 +31,18 @@ def test_every_command_is_there_with_its_help(site: Site) -> None:
     assert [name for name in COMMANDS if f" {name} " not in said.out] == []
 
 
-def _leaves(command: object, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    inner: dict[str, object] = getattr(command, "commands", {})
-    return [leaf for name, one in inner.items() for leaf in _leaves(one, (*path, name))] or [path]
+def _leaves() -> list[tuple[str, ...]]:
+    """Give the path of every command, those of groups included."""
+    root = typer.main.get_command(program())
+    assert isinstance(root, Program)
+    paths: list[tuple[str, ...]] = []
+    for name in root.list_commands(None):
+        inner = getattr(root.get_command(None, name), "commands", {})
+        paths += [(name, one) for one in inner] or [(name,)]
+    return paths
 
 
-@pytest.mark.parametrize("path", _leaves(typer.main.get_command(program())), ids=" ".join)
+@pytest.mark.parametrize("path", _leaves(), ids=" ".join)
 def test_every_command_explains_itself(site: Site, path: tuple[str, ...]) -> None:
     said = site.digest(*path, "--help")
     assert said.code == 0
@@ -178,22 +185,28 @@ def test_a_reader_that_has_enough_is_no_failure(site: Site) -> None:
     running.stderr.close()
 
 
+def failing(error: BaseException) -> typer.Typer:
+    """Give a program whose only command fails."""
+    alone = typer.Typer()
+
+    @alone.command("fail")
+    def fail() -> None:
+        raise error
+
+    class Failing(Program):
+        def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - typer's signature
+            return typer.main.get_group(alone).commands[cmd_name]
+
+    app = typer.Typer(cls=Failing)
+    app.callback()(lambda: None)
+    return app
+
+
 def test_an_interrupt_ends_quietly_with_130() -> None:
-    app = program()
-
-    @app.command("wait")
-    def wait() -> None:
-        raise KeyboardInterrupt
-
-    said = CliRunner().invoke(app, ["wait"])
+    said = CliRunner().invoke(failing(KeyboardInterrupt()), ["fail"])
     assert (said.exit_code, said.output) == (130, "")
 
 
 def test_a_bug_keeps_its_own_class() -> None:
-    app = program()
-
-    @app.command("stumble")
-    def stumble() -> None:
-        raise ZeroDivisionError
-
-    assert isinstance(CliRunner().invoke(app, ["stumble"]).exception, ZeroDivisionError)
+    error = ZeroDivisionError()
+    assert CliRunner().invoke(failing(error), ["fail"]).exception is error

@@ -87,6 +87,12 @@ def test_a_forged_link_is_refused(site: Site) -> None:
     assert "not made here" in said.err
 
 
+def test_what_is_neither_an_address_nor_a_link_is_misuse(site: Site) -> None:
+    said = site.digest("subscribers", "show", "rosa")
+    assert said.code == 2
+    assert said.err.startswith("digest: 'rosa' is neither an address nor the unsubscribe link of a mail.")
+
+
 def test_a_link_to_an_earlier_address_or_nobody_says_so(site: Site) -> None:
     site.readers(ROSA)
     earlier = Link(kind=LinkKind.UNSUBSCRIBE, subscriber_id=1, address_version=2)
