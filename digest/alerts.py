@@ -4,7 +4,9 @@ Never raises: an alert that cannot be delivered is logged, and the work goes on.
 """
 
 import asyncio
+import contextlib
 import shlex
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -15,11 +17,15 @@ import httpx2
 import structlog
 
 from digest.config import Settings
+from digest.errors import DigestError
 
 log = structlog.get_logger()
 
 REPEAT = timedelta(hours=6)
 """The same trouble is told again after this long, not at every look."""
+
+AGAIN = timedelta(minutes=10)
+"""What reached nobody is told again after this long: the relay that failed the mail may be the trouble."""
 
 SECONDS = 30
 """What the relay, the command or the pinged page may take."""
@@ -30,67 +36,106 @@ class Alerts:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._told: dict[str, datetime] = {}
+        self._next: dict[str, datetime] = {}
 
-    async def alert(self, key: str, subject: str, text: str, now: datetime) -> None:
-        """Tell about trouble. `key` names the trouble; while it lasts it is told once in a while."""
-        told = self._told.get(key)
-        if told is not None and now - told < REPEAT:
+    async def alert(self, key: str, subject: str, text: str, now: datetime, *, editors: bool = False) -> None:
+        """Tell about trouble. `key` names the trouble; while it lasts it is told once in a while.
+
+        `editors` are told too of what is theirs to decide.
+        """
+        if now < self._next.get(key, now):
             return
-        self._told[key] = now
-        log.error("alert", key=key, subject=subject)
-        await self._tell(subject, text, now)
+        # Before anything is awaited, so that two who find the same trouble tell it once.
+        self._next = {old: at for old, at in self._next.items() if now < at} | {key: now + REPEAT}
+        subject, text = _clean(subject), _clean(text)
+        log.error("alert", key=_clean(key), subject=subject)
+        others = self._settings.editors.addresses if editors else ()
+        to = dict.fromkeys((*self._settings.alerts.to, *others))
+        mailed = await self._mail(subject, text, now, tuple(to))
+        called = await self._call(f"{subject}\n\n{text}\n")
+        if not (mailed or called):
+            self._next[key] = now + AGAIN
 
     def over(self, key: str) -> None:
         """Forget a trouble that is over, so that its return is told at once."""
-        self._told.pop(key, None)
+        self._next.pop(key, None)
+
+    @contextlib.asynccontextmanager
+    async def guard(self, what: str, clock: Callable[[], datetime]) -> AsyncIterator[None]:
+        """Tell of trouble that an operator can mend, and go on after it."""
+        try:
+            yield
+        except DigestError as error:
+            await self.alert(f"trouble:{what}:{error}", f"digest: trouble with {what}", str(error), clock())
 
     async def report(self, subject: str, text: str, now: datetime) -> None:
         """Tell how an issue ended, and call the ping's URL: silence is never success."""
-        await self._mail(subject, text, now)
+        await self._mail(_clean(subject), _clean(text), now, self._settings.alerts.to)
         url = self._settings.alerts.ping_url
         if url:
             try:
-                async with httpx2.AsyncClient(timeout=SECONDS) as client:
+                async with asyncio.timeout(SECONDS), httpx2.AsyncClient(timeout=SECONDS) as client:
                     (await client.get(url)).raise_for_status()
-            except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-                log.warning("alert.ping_failed", url=url, reason=str(error))
+            except (httpx2.HTTPError, httpx2.InvalidURL, OSError, TimeoutError) as error:
+                log.warning("alert.ping_failed", reason=str(error) or type(error).__name__)
 
-    async def _tell(self, subject: str, text: str, now: datetime) -> None:
-        await self._mail(subject, text, now)
+    async def _call(self, text: str) -> bool:
+        """Run the operator's command; True where it took the text."""
         command = shlex.split(self._settings.alerts.command)
-        if command:
+        if not command:
+            return False
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command, stdin=asyncio.subprocess.PIPE, cwd=self._settings.folder
+            )
+        except (OSError, ValueError) as error:
+            log.warning("alert.command_failed", command=command[0], reason=str(error))
+            return False
+        with contextlib.suppress(TimeoutError):
             try:
-                process = await asyncio.create_subprocess_exec(
-                    *command, stdin=asyncio.subprocess.PIPE, cwd=self._settings.folder
-                )
-                await asyncio.wait_for(process.communicate(f"{subject}\n\n{text}\n".encode()), SECONDS)
-            except (OSError, TimeoutError) as error:
-                log.warning("alert.command_failed", command=command[0], reason=str(error))
+                async with asyncio.timeout(SECONDS):
+                    await process.communicate(text.encode())
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+        if process.returncode:
+            log.warning("alert.command_failed", command=command[0], exit_code=process.returncode)
+        return process.returncode == 0
 
-    async def _mail(self, subject: str, text: str, now: datetime) -> None:
-        smtp, to = self._settings.smtp, self._settings.alerts.to
+    async def _mail(self, subject: str, text: str, now: datetime, to: tuple[str, ...]) -> bool:
+        """Mail to these addresses; True where the relay took it for any of them."""
+        smtp, mail = self._settings.smtp, self._settings.mail
         if not to or not smtp.host:
-            return
+            return False
         message = EmailMessage(policy=SMTP)
-        message["From"] = f"digest <{self._settings.mail.sender.address}>"
+        message["From"] = f"digest <{mail.sender.address}>"
         message["To"] = ", ".join(to)
         message["Subject"] = " ".join(subject.split())
         message["Date"] = format_datetime(now)
-        message["Message-ID"] = make_msgid(domain=self._settings.mail.sender.address.rpartition("@")[2])
+        message["Message-ID"] = make_msgid(domain=mail.sender.address.rpartition("@")[2])
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(text)
         try:
-            await aiosmtplib.send(
-                message,
-                sender=self._settings.mail.envelope,
-                hostname=smtp.host,
-                port=smtp.port,
-                username=smtp.username or None,
-                password=smtp.password.get_secret_value() or None,
-                use_tls=smtp.security == "tls",
-                start_tls=smtp.security == "starttls",
-                timeout=SECONDS,
-            )
-        except (aiosmtplib.SMTPException, OSError) as error:
-            log.warning("alert.mail_failed", reason=str(error))
+            async with asyncio.timeout(SECONDS):
+                await aiosmtplib.send(
+                    message,
+                    sender=mail.envelope,
+                    recipients=list(to),
+                    hostname=smtp.host,
+                    port=smtp.port,
+                    username=smtp.username or None,
+                    password=smtp.password.get_secret_value() or None,
+                    use_tls=smtp.security == "tls",
+                    start_tls=smtp.security == "starttls",
+                    timeout=SECONDS,
+                )
+        except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
+            log.warning("alert.mail_failed", reason=_clean(str(error)) or type(error).__name__)
+            return False
+        return True
+
+
+def _clean(text: str) -> str:
+    """Replace what cannot be encoded: a relay's words may hold any octets."""
+    return text.encode("utf-8", "replace").decode()

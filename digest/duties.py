@@ -54,23 +54,21 @@ class Plan:
 def duties(plan: Plan, known: Sequence[Issue], *, seen_at: datetime, now: datetime) -> list[Duty]:
     """Give what is to be done now, oldest slot first.
 
-    `known` are the newsletter's latest issues; `seen_at` is when its present schedule was first seen.
+    `known` are the newsletter's latest issues, and every one that is not final; `seen_at` is when its
+    present schedule was first seen.
     """
     by_slot = {issue.slot: issue for issue in known}
-    slots = {
-        issue.slot: Slot(name=issue.slot, instant=issue.due_at) for issue in known if issue.due_at <= now
-    }
-    horizon = max([seen_at, *(issue.due_at for issue in known if issue.due_at <= now)])
+    past = [issue for issue in known if issue.due_at <= now]
+    slots = {issue.slot: Slot(name=issue.slot, instant=issue.due_at) for issue in past}
+    # Slots that a DST gap swallows share their instant: the last known one may have twins without an issue.
+    horizon = max([seen_at, *(issue.due_at for issue in past)]) - timedelta.resolution
     missed = list(plan.schedule.between(horizon, now))[-MOST_MISSED:]
-    # A schedule that is first seen at the very instant of a slot may still keep it.
-    if (first := plan.schedule.latest(now, since=seen_at)) is not None:
-        slots.setdefault(first.name, first)
     slots |= {slot.name: slot for slot in missed}
-    due = sorted(slots.values(), key=lambda slot: (slot.instant, slot.name))
+    latest = plan.schedule.latest(now)
     found = [
         duty
-        for slot in due
-        if (duty := _due(plan, slot, by_slot.get(slot.name), is_latest=slot is due[-1], now=now))
+        for slot in sorted(slots.values(), key=lambda slot: (slot.instant, slot.name))
+        if (duty := _due(plan, slot, by_slot.get(slot.name), latest=latest, now=now))
     ]
     for slot in plan.schedule.upcoming(now, 1):
         issue = by_slot.get(slot.name)
@@ -80,28 +78,32 @@ def duties(plan: Plan, known: Sequence[Issue], *, seen_at: datetime, now: dateti
     return found
 
 
-def _due(plan: Plan, slot: Slot, issue: Issue | None, *, is_latest: bool, now: datetime) -> Duty | None:
+def waits_for_check(issue: Issue) -> bool:
+    """Whether a check keeps an issue from being frozen. Such a draft follows the feed all the same."""
+    return issue.state is IssueState.HELD and issue.hold_code in CHECKED and issue.frozen_at is None
+
+
+def _due(plan: Plan, slot: Slot, issue: Issue | None, *, latest: Slot | None, now: datetime) -> Duty | None:
     if issue is not None and issue.state is IssueState.HELD and issue.hold_code == "quota":
         rested = issue.held_at is not None and now - issue.held_at >= QUOTA_PAUSE
         return Duty(act=Act.RESUME, slot=slot) if rested else None
-    if issue is not None and not _open(issue):
+    stands = issue.held_from if issue is not None and waits_for_check(issue) else issue and issue.state
+    if stands not in {None, IssueState.DRAFT, IssueState.APPROVED}:
         return None
-    unapproved = plan.needs_approval and (issue is None or issue.state is IssueState.DRAFT)
-    if slot.name not in {one.name for one in plan.schedule.day(slot.local.date())}:
-        return Duty(act=Act.SKIP, slot=slot, reason="the schedule has changed")
-    if not is_latest:
-        return Duty(act=Act.SKIP, slot=slot, reason="the next slot came before it could go out")
-    if now - slot.instant > plan.grace:
-        waited = " and was not approved" if unapproved else ""
-        return Duty(act=Act.SKIP, slot=slot, reason=f"it was more than {_words(plan.grace)} late{waited}")
-    return Duty(act=Act.AWAIT if unapproved else Act.PUBLISH, slot=slot)
-
-
-def _open(issue: Issue) -> bool:
-    """Whether an issue still waits to be frozen, and nobody but a check keeps it from that."""
-    if issue.state is IssueState.HELD:
-        return issue.hold_code in CHECKED and issue.frozen_at is None
-    return issue.state in {IssueState.DRAFT, IssueState.APPROVED}
+    scheduled = {one.name: one for one in plan.schedule.day(slot.local.date())}.get(slot.name)
+    if scheduled is not None and scheduled.instant > now:
+        # The newsletter has moved to another zone, where this slot is still to come.
+        return None
+    unapproved = plan.needs_approval and stands is not IssueState.APPROVED
+    if scheduled is None:
+        reason = "the schedule has changed"
+    elif latest is not None and slot.name != latest.name:
+        reason = "the next slot came before it could go out"
+    elif now - scheduled.instant > plan.grace:
+        reason = f"it was more than {_words(plan.grace)} late{' and was not approved' if unapproved else ''}"
+    else:
+        return Duty(act=Act.AWAIT if unapproved else Act.PUBLISH, slot=slot)
+    return Duty(act=Act.SKIP, slot=slot, reason=reason)
 
 
 def _words(span: timedelta) -> str:

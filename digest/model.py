@@ -262,7 +262,8 @@ class Issue:
     state: IssueState
     held_from: IssueState | None = None
     hold_code: str = ""
-    """Who may lift a hold: `operator` by hand alone; the others say which check has to pass."""
+    """Who may lift a hold: `operator` and `relay` by hand alone; the others say which check has to pass."""
+    held_at: datetime | None = None
     reason: str = ""
     """Why it is held, skipped or cancelled."""
     audience: int = 0

@@ -4,16 +4,13 @@ import secrets
 from dataclasses import dataclass
 from datetime import date, datetime
 
-import structlog
-
 from digest.config import Newsletter
 from digest.desk import Desk
+from digest.duties import waits_for_check
 from digest.issue import Selection, select
 from digest.model import Issue, IssueState, LedgerArticle, Rendering, Slot
 from digest.render import Edition, render
-from digest.store import articles, issues
-
-log = structlog.get_logger()
+from digest.store import articles, drafts, issues, locks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +21,7 @@ class Draft:
     selection: Selection
     rendering: Rendering | None
     changed: tuple[str, ...] = ()
-    """Titles that were edited or trashed after approval, which took the approval back."""
+    """Titles that were edited, trashed or mailed after approval, which took the approval back."""
 
 
 def edition(
@@ -52,11 +49,6 @@ def edition(
     )
 
 
-def _render(desk: Desk, newsletter: Newsletter, slot: str, chosen: tuple[LedgerArticle, ...]) -> Rendering:
-    day = datetime.fromisoformat(slot).date()
-    return render(edition(desk, newsletter, day, chosen), nonce=secrets.token_hex(8))
-
-
 def select_for(desk: Desk, newsletter: Newsletter, *, but_issue: int = 0) -> Selection:
     """Select what the next issue of a newsletter would hold. Changes nothing."""
     with desk.store.read() as session:
@@ -68,35 +60,63 @@ def select_for(desk: Desk, newsletter: Newsletter, *, but_issue: int = 0) -> Sel
 def draft(desk: Desk, newsletter: Newsletter, slot: Slot) -> Draft:
     """Make or renew the draft of a slot; give an issue that is past drafting as it stands.
 
-    An approved issue whose article was edited or trashed since becomes a draft again. Raises RenderError.
+    An approved issue whose articles were edited, trashed or mailed by another issue since becomes a draft
+    again. A draft that a check holds is renewed too. The same articles give the same bytes. Raises
+    RenderError.
     """
+    issue, changed = _opened(desk, newsletter, slot)
+    if _at_bottom(issue) is not IssueState.DRAFT:
+        return _as_it_stands(desk, issue)
+    selection = select_for(desk, newsletter, but_issue=issue.id)
+    rendering = None
+    if len(selection.articles) >= newsletter.min_articles:
+        before = _stored(desk, issue)
+        day = datetime.fromisoformat(slot.name).date()
+        nonce = before.nonce if before else secrets.token_hex(8)
+        rendering = render(edition(desk, newsletter, day, selection.articles), nonce=nonce)
+    with desk.store.write() as session:
+        issue = locks.issue(session, issue.id)
+        if renewed := _at_bottom(issue) is IssueState.DRAFT:
+            issues.save_decisions(session, issue.id, selection)
+            if rendering is None:
+                drafts.forget_rendering(session, issue.id)
+            else:
+                issues.save_rendering(session, issue.id, rendering, desk.clock())
+    if not renewed:
+        return _as_it_stands(desk, issue)
+    return Draft(issue=issue, selection=selection, rendering=rendering, changed=changed)
+
+
+def _opened(desk: Desk, newsletter: Newsletter, slot: Slot) -> tuple[Issue, tuple[str, ...]]:
+    """Give a slot's issue, and the titles that have just taken its approval back."""
     now = desk.clock()
-    changed: tuple[str, ...] = ()
     with desk.store.write() as session:
         issue = issues.open_draft(session, newsletter.name, slot, now)
-        if issue.state is IssueState.APPROVED and (titles := issues.overtaken(session, issue.id)):
-            reason = f"edited or trashed after approval: {', '.join(titles)}"
-            again = issues.move(
-                session,
-                issue,
-                IssueState.DRAFT,
-                now,
-                allowed=(IssueState.APPROVED,),
-                reason=reason,
-                approved_at=None,
-            )
-            issue, changed = again or issue, tuple(titles)
-    if issue.state is not IssueState.DRAFT:
-        return Draft(issue=issue, selection=Selection(decided=()), rendering=_stored(desk, issue))
-    selection = select_for(desk, newsletter, but_issue=issue.id)
-    enough = len(selection.articles) >= newsletter.min_articles
-    rendering = _render(desk, newsletter, slot.name, selection.articles) if enough else None
-    with desk.store.write() as session:
-        if issues.get(session, issue.id).state is IssueState.DRAFT:
-            issues.save_decisions(session, issue.id, selection)
-            if rendering is not None:
-                issues.save_rendering(session, issue.id, rendering, now)
-    return Draft(issue=issue, selection=selection, rendering=rendering, changed=changed)
+        if _at_bottom(issue) is not IssueState.APPROVED:
+            return issue, ()
+        titles = drafts.overtaken(session, issue, newsletter.feeds)
+        again = titles and issues.move(
+            session,
+            issue,
+            IssueState.DRAFT,
+            now,
+            allowed=(issue.state,),
+            reason=f"edited, trashed or mailed after approval: {', '.join(titles)}",
+            approved_at=None,
+            held_from=None,
+            held_at=None,
+            hold_code="",
+        )
+    return (again, tuple(titles)) if again else (issue, ())
+
+
+def _at_bottom(issue: Issue) -> IssueState | None:
+    """Give an issue's state, or the one in which a check holds it."""
+    return issue.held_from if waits_for_check(issue) else issue.state
+
+
+def _as_it_stands(desk: Desk, issue: Issue) -> Draft:
+    return Draft(issue=issue, selection=Selection(decided=()), rendering=_stored(desk, issue))
 
 
 def sample(desk: Desk, newsletter: Newsletter, day: date) -> Rendering | None:

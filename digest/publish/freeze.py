@@ -8,6 +8,7 @@ import structlog
 
 from digest.config import Newsletter
 from digest.desk import Desk
+from digest.duties import waits_for_check
 from digest.feed.fetch import client
 from digest.model import Issue, IssueState
 from digest.store import installation, issues, ledger
@@ -17,11 +18,11 @@ log = structlog.get_logger()
 VERIFY_SECONDS = 10
 """How long the reader pages may take to answer for themselves."""
 
+PAUSES = (0.25, 0.75)
+"""Seconds between tries: pages that start together with the service, or a proxy that reloads, need one."""
+
 HALVED = 2
 """An audience this many times smaller than the last issue's is more likely a mistake than news."""
-
-CHECKED = frozenset({"audience", "public_url"})
-"""Holds that a passed check lifts; the others are lifted by hand."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,28 +70,39 @@ def _audience_obstacle(desk: Desk, newsletter: Newsletter, issue: Issue) -> Obst
 async def _public_url_problem(desk: Desk) -> str:
     """Ask the reader pages who they are: an issue with dead unsubscribe links must not go out."""
     url = f"{desk.settings.web.public_url}/healthz"
-    with desk.store.read() as session:
-        mine = installation.uid(session)
+    mine = await asyncio.to_thread(_uid, desk)
+    wrong = await _who_answers(desk, url, mine)
+    for pause in PAUSES:
+        if wrong:
+            await asyncio.sleep(pause)
+            wrong = await _who_answers(desk, url, mine)
     remedy = (
         "let `digest run` or `digest serve` answer there, correct [web] public_url, or set verify = false"
     )
+    return wrong and f"unsubscribe links would be dead: {url} {wrong}: {remedy}"
+
+
+async def _who_answers(desk: Desk, url: str, mine: str) -> str:
+    """Say what is wrong with the answer of the reader pages; empty where they are ours."""
     try:
         async with asyncio.timeout(VERIFY_SECONDS), client(desk.settings.site.url) as http:
             answer = await http.get(url)
             found = answer.json().get("installation") if answer.is_success else None
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, TimeoutError, ValueError, AttributeError) as error:
-        why = str(error) or type(error).__name__
-        return f"unsubscribe links would be dead: {url} does not answer ({why}): {remedy}"
-    if found != mine:
-        return f"unsubscribe links would be dead: {url} is not this installation: {remedy}"
-    return ""
+        return f"does not answer ({str(error) or type(error).__name__})"
+    return "" if found == mine else "is not this installation"
+
+
+def _uid(desk: Desk) -> str:
+    with desk.store.read() as session:
+        return installation.uid(session)
 
 
 def _decide(desk: Desk, issue: Issue, found: Obstacle | None) -> Issue:
     now = desk.clock()
     with desk.store.write() as session:
         if issue.state is IssueState.HELD:
-            if found is not None or issue.hold_code not in CHECKED:
+            if not waits_for_check(issue) or (found is not None and found.code == issue.hold_code):
                 return issue
             issue = issues.resume(session, issue, now)
         if found is not None:

@@ -2,7 +2,7 @@
 
 from digest.desk import Desk
 from digest.model import Counts, Issue, IssueState
-from digest.store import issues
+from digest.store import issues, watch
 
 
 def counts(desk: Desk, issue: Issue) -> Counts:
@@ -12,8 +12,9 @@ def counts(desk: Desk, issue: Issue) -> Counts:
 
 
 def report(desk: Desk, issue: Issue) -> tuple[str, str]:
-    """Give the subject and text of an issue's report."""
-    with desk.store.read() as session:
+    """Give the subject and text of an issue's report, and note that it was made: one is made of each end."""
+    with desk.store.write() as session:
+        issues.note(session, issue, watch.REPORTED, desk.clock())
         counted = issues.counts(session, issue.id)
         rendering = issues.latest_rendering(session, issue.id)
         left = issues.left(session, issue.id)

@@ -1,4 +1,4 @@
-"""Sees to it that open issues are sent, by one sender for all of them, and that their ends are told."""
+"""Sees to it that open issues are sent, by one sender for all of them."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,10 +8,11 @@ import structlog
 
 from digest.alerts import Alerts
 from digest.desk import Desk
-from digest.engine.sender import Sender
+from digest.engine.job import Job
+from digest.engine.sender import Progress, Sender
+from digest.errors import IssueError
 from digest.model import Issue, IssueState
 from digest.publish import job
-from digest.publish.report import report
 from digest.publish.send import sender
 from digest.store import issues, ledger
 
@@ -25,7 +26,8 @@ class Dispatch:
         self._desk, self._alerts, self._wake = desk, alerts, wake
         self._sender: Sender | None = None
         self._sending: asyncio.Task[None] | None = None
-        self._watched: set[int] = set()
+        self._moved: dict[int, datetime] = {}
+        self._ended: dict[int, int] = {}
         self._stopping = False
 
     def stop(self) -> None:
@@ -35,60 +37,61 @@ class Dispatch:
             self._sender.stop()
 
     async def drained(self) -> None:
-        """Wait until the relay has answered for everything on the wire."""
-        if self._sending is not None:
-            await self._sending
+        """Wait until nothing is being sent; after a stop: until the relay has answered for what is out."""
+        ended, self._sending, self._sender = self._sending, None, None
+        if ended is not None:
+            await ended
 
     async def send_open(self) -> None:
         """Hand every open issue that has something due to the sender of this process."""
         if self._sending is not None and self._sending.done():
-            ended, self._sending, self._sender = self._sending, None, None
-            await ended
-        if self._desk.settings.is_rehearsal or self._stopping:
+            await self.drained()
+        if self._desk.settings.is_rehearsal:
             return
-        now = self._desk.clock()
-        for issue in await asyncio.to_thread(self._open_issues, now):
-            self._watched.add(issue.id)
-            await self._tell_if_slow(issue, now)
-            if self._sender is not None and self._sender.has(issue.id):
-                continue
+        open_issues, due = await asyncio.to_thread(self._open_issues)
+        self._moved = {issue.id: self._moved.get(issue.id, self._desk.clock()) for issue in open_issues}
+        for issue in due:
+            if self._sender is None or not self._sender.has(issue.id):
+                async with self._alerts.guard(issues.name(issue), self._desk.clock):
+                    await self._send(issue)
+
+    def quiet_since(self, issue: Issue) -> datetime:
+        """Give when a delivery of an open issue last became final, as far as this process knows."""
+        return self._moved.get(issue.id, self._desk.clock())
+
+    async def _send(self, issue: Issue) -> None:
+        if self._stopping:
+            return
+        try:
             one = await asyncio.to_thread(job, self._desk, issue)
-            if self._sender is None or not await self._sender.add(one):
-                if self._sending is not None:
-                    await self._sending
-                self._sender = sender(self._desk)
-                self._sending = asyncio.create_task(self._sender.run([one]), name="sending")
-                self._sending.add_done_callback(lambda _: self._wake())
+        except IssueError as error:
+            # Held or ended between the look and now.
+            log.info("issue.overtaken", newsletter=issue.newsletter, slot=issue.slot, reason=str(error))
+            return
+        if self._sender is None or not await self._sender.add(one):
+            await self.drained()
+            self._start(one)
 
-    async def _tell_if_slow(self, issue: Issue, now: datetime) -> None:
-        newsletter = self._desk.settings.newsletter_named(issue.newsletter)
-        latest = self._desk.schedule(newsletter).latest(now)
-        if latest is not None and latest.instant > issue.due_at:
-            name = issues.name(issue)
-            text = (
-                f"{name} is still being sent though {latest.name} is due: see digest issues show {issue.slot}"
-            )
-            await self._alerts.alert(f"slow:{name}", f"{name} is slow", text, now)
+    def _start(self, one: Job) -> None:
+        # A stop may have come while the job was made; a sender that starts now would never hear of it.
+        if not self._stopping:
+            self._ended = {}
+            self._sender = sender(self._desk, on_progress=self._note)
+            self._sending = asyncio.create_task(self._sender.run([one]), name="sending")
+            self._sending.add_done_callback(lambda _: self._wake())
 
-    def _open_issues(self, now: datetime) -> list[Issue]:
-        with self._desk.store.read() as session:
-            return [
-                issue
-                for issue in issues.unfinished(session)
-                if issue.state in {IssueState.FROZEN, IssueState.SENDING}
-                and ((due := ledger.next_due(session, issue.id)) is None or due <= now)
-            ]
+    def _note(self, progress: Progress) -> None:
+        # It comes with every tick, also with those that only claim, or find that the relay is in trouble.
+        ended = progress.accepted + progress.settled
+        if ended and self._ended.get(progress.issue_id) != ended:
+            self._ended[progress.issue_id] = ended
+            self._moved[progress.issue_id] = self._desk.clock()
 
-    async def report_ended(self) -> None:
-        """Tell how the issues ended that were being sent."""
+    def _open_issues(self) -> tuple[list[Issue], list[Issue]]:
+        """Give the issues that are frozen or being sent, and those of them that have something due."""
         now = self._desk.clock()
-        for issue_id in tuple(self._watched):
-            with self._desk.store.read() as session:
-                issue = issues.get(session, issue_id)
-            if issue.state is IssueState.SENT:
-                await self._alerts.report(*report(self._desk, issue), now)
-            elif issue.state is IssueState.HELD:
-                name = issues.name(issue)
-                await self._alerts.alert(f"held:{name}", f"{name} is held", f"{issue.reason}.", now)
-            if issue.state not in {IssueState.FROZEN, IssueState.SENDING}:
-                self._watched.discard(issue_id)
+        states = {IssueState.FROZEN, IssueState.SENDING}
+        with self._desk.store.read() as session:
+            found = [issue for issue in issues.unfinished(session) if issue.state in states]
+            at = {issue.id: ledger.next_due(session, issue.id) for issue in found}
+        return found, [issue for issue in found if (at[issue.id] or now) <= now]

@@ -13,13 +13,16 @@ from apscheduler.triggers.cron import CronTrigger
 
 from digest.alerts import Alerts
 from digest.desk import Desk
-from digest.errors import DigestError
 from digest.service.dispatch import Dispatch
 from digest.service.look import Look
+from digest.service.watcher import Watcher
 from digest.slots import apscheduler_fields
 
 LOOK_SECONDS = 30
 """How often the service looks around by itself: for approvals, lifted holds, deferred deliveries."""
+
+LAST_LOOK_SECONDS = 5
+"""How long a stop waits for a look that is under way, for instance at a feed that hangs."""
 
 Serve = Callable[[asyncio.Event], Awaitable[None]]
 """Serves the reader pages until its event is set."""
@@ -33,33 +36,26 @@ class Service:
         self._wake = asyncio.Event()
         self._dispatch = Dispatch(desk, alerts, wake=self._wake.set)
         self._look = Look(desk, alerts)
+        self._watcher = Watcher(desk, alerts, self._dispatch.quiet_since)
 
     async def run(self, stop: asyncio.Event, serve: Serve) -> None:
         """Live until `stop` is set, or the pages end: without them readers could not leave.
 
         Two phases: nothing new is begun; then what is on the wire is awaited, the pages stop, the triggers
-        last.
+        last. A mistake of this program ends it in the same order, and is raised.
         """
         pages_stop = asyncio.Event()
-        scheduler = self._scheduler()
-        serving = asyncio.create_task(_and_then(serve(pages_stop), stop.set), name="pages")
-        stopping = asyncio.create_task(_and_then(stop.wait(), self._begin_stop), name="stop")
-        try:
-            while not stop.is_set():
-                self._wake.clear()
-                await self._guarded()
-                await self._wake.wait()
-        finally:
-            self._begin_stop()
-            await self._dispatch.drained()
-            pages_stop.set()
-            stopping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await stopping
-            try:
-                await serving
-            finally:
-                scheduler.shutdown(wait=False)
+        # What is entered last ends first, whatever goes wrong on the way.
+        async with contextlib.AsyncExitStack() as ending:
+            ending.callback(self._scheduler().shutdown, wait=False)
+            pages = asyncio.create_task(_and_then(serve(pages_stop), stop.set), name="pages")
+            ending.push_async_callback(_ended, pages)
+            ending.callback(pages_stop.set)
+            ending.push_async_callback(self.idle)
+            looks = asyncio.create_task(_and_then(self._look_again(stop), stop.set), name="looks")
+            ending.push_async_callback(_ended, looks, seconds=LAST_LOOK_SECONDS)
+            ending.callback(self._begin_stop)
+            await stop.wait()
 
     def _begin_stop(self) -> None:
         self._look.stopping = True
@@ -71,28 +67,38 @@ class Service:
         for newsletter in self._desk.settings.newsletter:
             fields = apscheduler_fields(newsletter.schedule)
             trigger = CronTrigger(timezone=newsletter.timezone, **fields)
-            scheduler.add_job(self._wake.set, trigger, name=f"slot of {newsletter.name}")
-        scheduler.add_job(self._wake.set, "interval", seconds=LOOK_SECONDS, name="look")
+            scheduler.add_job(self._awake, trigger, name=f"slot of {newsletter.name}")
+        scheduler.add_job(self._awake, "interval", seconds=LOOK_SECONDS, name="look")
         scheduler.start()
         return scheduler
 
-    async def _guarded(self) -> None:
-        """Look once. Trouble that an operator can mend is told and does not end the service."""
-        try:
+    async def _awake(self) -> None:
+        # A coroutine, since APScheduler calls plain functions in a thread, where no event may be set.
+        self._wake.set()
+
+    async def _look_again(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            self._wake.clear()
             await self.pulse()
-        except DigestError as error:
-            await self._alerts.alert(f"pulse:{error}", "digest: trouble", str(error), self._desk.clock())
+            await self._wake.wait()
 
     async def pulse(self) -> None:
-        """Look once: do what is due, see to it that open issues are sent, and tell how they ended."""
-        await self._look.once()
-        await self._dispatch.send_open()
-        await self._dispatch.report_ended()
+        """Look once: do what is due, see to it that open issues are sent, and tell how they ended.
+
+        Trouble that an operator can mend is told; it keeps nothing else from being done.
+        """
+        await self._guarded("what is due", self._look.once)
+        await self._guarded("sending", self._dispatch.send_open)
+        await self._guarded("the ledger", self._watcher.once)
 
     async def idle(self) -> None:
         """Wait until nothing is being sent, and tell how it ended."""
-        await self._dispatch.drained()
-        await self._dispatch.report_ended()
+        await self._guarded("sending", self._dispatch.drained)
+        await self._guarded("the ledger", self._watcher.once)
+
+    async def _guarded(self, what: str, part: Callable[[], Awaitable[None]]) -> None:
+        async with self._alerts.guard(what, self._desk.clock):
+            await part()
 
 
 async def _and_then(first: Awaitable[object], call: Callable[[], object]) -> None:
@@ -100,3 +106,14 @@ async def _and_then(first: Awaitable[object], call: Callable[[], object]) -> Non
         await first
     finally:
         call()
+
+
+async def _ended(task: asyncio.Task[None], *, seconds: float | None = None) -> None:
+    """Wait for a task, and cancel it where it takes longer. Raises what it raised."""
+    done, _ = await asyncio.wait({task}, timeout=seconds)
+    if not done:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    else:
+        await task

@@ -1,6 +1,7 @@
 """What the service does when it looks around: collects, drafts, publishes, skips, as `duties.py` decides."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -8,19 +9,16 @@ import structlog
 from digest.alerts import Alerts
 from digest.config import Newsletter
 from digest.desk import Desk
-from digest.duties import Act, Duty, Plan, duties
+from digest.duties import Act, Duty, Plan, duties, waits_for_check
+from digest.errors import IssueError
 from digest.model import Issue, IssueState, Slot
-from digest.publish import collect, draft, freeze, rehearse
+from digest.publish import Draft, draft, freeze, rehearse
 from digest.publish.report import report
-from digest.store import articles, issues, stats
+from digest.service.feeds import Feeds, has_passed
+from digest.store import articles, issues, locks, stats, watch
 
 log = structlog.get_logger()
 
-COLLECT_EVERY = timedelta(minutes=15)
-RETRY_FEED = timedelta(minutes=5)
-"""How often a feed that failed before a slot is tried again."""
-STALE_FEED = timedelta(hours=2)
-"""A last good fetch that is younger than this may stand in for one that fails at the slot."""
 PURGE_EVERY = timedelta(days=1)
 
 
@@ -29,153 +27,181 @@ class Look:
 
     def __init__(self, desk: Desk, alerts: Alerts) -> None:
         self._desk, self._alerts = desk, alerts
-        self._collected_at: datetime | None = None
-        self._fresh_at: datetime | None = None
-        self._failed: dict[str, str] = {}
+        self._feeds = Feeds(desk, alerts)
+        self._drafted: dict[tuple[str, str], datetime | None] = {}
         self._purged_at: datetime | None = None
-        self._rehearsed: set[tuple[str, str]] = set()
         self.stopping = False
 
     async def once(self) -> None:
-        """Do what is to be done now, newsletter by newsletter."""
-        now = self._desk.clock()
-        if self._collected_at is None or now - self._collected_at >= COLLECT_EVERY:
-            await self._collect(conditional=True)
+        """Do what is to be done now, newsletter by newsletter. Trouble with one does not keep the others."""
+        clock = self._desk.clock
+        async with self._alerts.guard("the feeds", clock):
+            await self._feeds.collect_if_due()
         for newsletter in self._desk.settings.newsletter:
-            for duty in await asyncio.to_thread(self._duties, newsletter, now):
-                if not self.stopping:
-                    await self._do(newsletter, duty)
-        if self._purged_at is None or now - self._purged_at >= PURGE_EVERY:
-            self._purged_at = now
-            await asyncio.to_thread(self._purge, now)
+            async with self._alerts.guard(newsletter.name, clock):
+                found = await asyncio.to_thread(self._duties, newsletter)
+                await self._skip_all(newsletter, [duty for duty in found if duty.act is Act.SKIP])
+                for duty in found:
+                    async with self._alerts.guard(f"{newsletter.name} {duty.slot.name}", clock):
+                        if not self.stopping:
+                            await self._do(newsletter, duty)
+        if has_passed(self._purged_at, PURGE_EVERY, clock()) and not self.stopping:
+            self._purged_at = clock()
+            async with self._alerts.guard("the purge", clock):
+                await asyncio.to_thread(self._purge)
 
-    def _duties(self, newsletter: Newsletter, now: datetime) -> list[Duty]:
+    def _duties(self, newsletter: Newsletter) -> list[Duty]:
+        now = self._desk.clock()
         with self._desk.store.write() as session:
             seen_at = articles.see_newsletter(
                 session, newsletter.name, newsletter.schedule, newsletter.timezone, now
             )
-            known = issues.listing(session, newsletter=newsletter.name)
+            latest = issues.listing(session, newsletter=newsletter.name)
+            known = {issue.id: issue for issue in (*latest, *issues.unfinished(session))}
         plan = Plan(
             schedule=self._desk.schedule(newsletter),
             draft_before=newsletter.draft_before,
             grace=newsletter.grace,
             needs_approval=newsletter.approval == "required",
         )
-        return duties(plan, known, seen_at=seen_at, now=now)
+        mine = [issue for issue in known.values() if issue.newsletter == newsletter.name]
+        return duties(plan, mine, seen_at=seen_at, now=now)
 
     async def _do(self, newsletter: Newsletter, duty: Duty) -> None:
-        now = self._desk.clock()
-        name = f"{newsletter.name} {duty.slot.name}"
-        if duty.act is Act.DRAFT:
-            made = await asyncio.to_thread(draft, self._desk, newsletter, duty.slot)
-            if made.changed:
-                text = (
-                    f"Edited or trashed after approval: {'; '.join(made.changed)}. Please approve it again."
-                )
-                await self._alerts.alert(f"changed:{name}", f"{name} needs another approval", text, now)
-        elif duty.act is Act.AWAIT:
-            await asyncio.to_thread(draft, self._desk, newsletter, duty.slot)
-            text = f"{name} is due and waits for approval: digest issues approve {duty.slot.name}"
-            await self._alerts.alert(f"await:{name}", f"{name} waits for approval", text, now)
-        elif duty.act is Act.SKIP:
-            await self._skip(newsletter, duty.slot, duty.reason)
-            text = f"{name} was skipped: {duty.reason}. Its articles go into the next issue."
-            await self._alerts.alert(f"skip:{name}", f"{name} was skipped", text, now)
-        elif duty.act is Act.RESUME:
-            await asyncio.to_thread(self._resume, newsletter, duty.slot)
-        else:
-            await self._publish(newsletter, duty.slot)
+        try:
+            if duty.act is Act.DRAFT:
+                await self._draft_anew(newsletter, duty.slot)
+            elif duty.act is Act.AWAIT:
+                await self._await_approval(newsletter, duty.slot)
+            elif duty.act is Act.RESUME:
+                await asyncio.to_thread(self._resume, newsletter, duty.slot)
+            elif duty.act is Act.PUBLISH:
+                await self._publish(newsletter, duty.slot)
+        except IssueError as error:
+            # Somebody held, approved or sent it between the look and the act: the next look sees that.
+            log.info("issue.overtaken", newsletter=newsletter.name, slot=duty.slot.name, reason=str(error))
+
+    async def _draft_anew(self, newsletter: Newsletter, slot: Slot) -> None:
+        """Draft once for each time that the feeds were asked: in between hardly anything changes."""
+        key, asked = (newsletter.name, slot.name), self._feeds.collected_at
+        if asked is None or self._drafted.get(key) != asked:
+            await self._draft(newsletter, slot)
+            self._drafted = {known: at for known, at in self._drafted.items() if at == asked}
+            self._drafted[key] = asked
+
+    async def _draft(self, newsletter: Newsletter, slot: Slot) -> Draft:
+        """Draft, and tell the editors where that has taken their approval back."""
+        made = await asyncio.to_thread(draft, self._desk, newsletter, slot)
+        if made.changed:
+            name, what = issues.name(made.issue), "Edited, trashed or mailed since it was approved"
+            wanted = newsletter.approval == "required"
+            then = "Please approve it again." if wanted else "It goes out as it is now."
+            text = f"{what}: {'; '.join(made.changed)}. {then}"
+            await self._alerts.alert(
+                f"changed:{name}:{text}", f"{name} has changed", text, self._desk.clock(), editors=True
+            )
+        return made
+
+    async def _await_approval(self, newsletter: Newsletter, slot: Slot) -> None:
+        await self._draft_anew(newsletter, slot)
+        if await asyncio.to_thread(self._is_empty, newsletter, slot):
+            # There is nothing to approve. Whether that is so, the feeds are asked once more.
+            await self._publish(newsletter, slot)
+            return
+        name = f"{newsletter.name} {slot.name}"
+        text = f"{name} is due and waits for approval: digest issues approve {slot.name}"
+        title = f"{name} waits for approval"
+        await self._alerts.alert(f"await:{name}", title, text, self._desk.clock(), editors=True)
+
+    def _is_empty(self, newsletter: Newsletter, slot: Slot) -> bool:
+        with self._desk.store.read() as session:
+            issue = issues.find(session, newsletter.name, slot.name)
+            return issue is not None and issues.latest_rendering(session, issue.id) is None
 
     async def _publish(self, newsletter: Newsletter, slot: Slot) -> None:
         """Freeze a due issue. A feed that is down delays it; too few articles skip it."""
-        name = f"{newsletter.name} {slot.name}"
-        if self._desk.settings.is_rehearsal and (newsletter.name, slot.name) in self._rehearsed:
+        rehearsal = self._desk.settings.is_rehearsal
+        if rehearsal and await asyncio.to_thread(self._rehearsed, newsletter, slot):
             return
-        if not await self._fresh(newsletter):
+        if not await self._feeds.fresh(newsletter):
             return
-        made = await asyncio.to_thread(draft, self._desk, newsletter, slot)
-        if made.changed and newsletter.approval == "required":
-            return
+        made = await self._draft(newsletter, slot)
         if made.rendering is None:
             count = len(made.selection.articles)
             reason = f"{count} new articles, fewer than min_articles = {newsletter.min_articles}"
-            skipped = await self._skip(newsletter, slot, reason)
+            skipped = await asyncio.to_thread(self._skip, newsletter, slot, reason)
             if skipped is not None:
-                await self._alerts.report(*report(self._desk, skipped), self._desk.clock())
+                told = await asyncio.to_thread(report, self._desk, skipped)
+                await self._alerts.report(*told, self._desk.clock())
+        elif made.issue.state is IssueState.DRAFT and newsletter.approval == "required":
+            # Its approval was taken back a moment ago, or it was never given.
             return
-        if self._desk.settings.is_rehearsal:
-            self._rehearsed.add((newsletter.name, slot.name))
-            outbox, count = await asyncio.to_thread(
-                rehearse, self._desk, newsletter, slot.name, made.rendering
-            )
-            log.warning("issue.rehearsed", slot=slot.name, messages=count, outbox=str(outbox))
-            return
-        frozen = await freeze(self._desk, newsletter, made.issue)
-        if frozen.state is IssueState.HELD:
-            await self._alerts.alert(
-                f"held:{name}", f"{name} is held", f"{frozen.reason}.", self._desk.clock()
-            )
+        elif rehearsal:
+            await asyncio.to_thread(self._rehearse, newsletter, made)
         else:
-            self._alerts.over(f"held:{name}")
+            await freeze(self._desk, newsletter, made.issue)
 
-    async def _fresh(self, newsletter: Newsletter) -> bool:
-        """Fetch before freezing; False where a feed is down and its last good fetch is too old."""
-        now = self._desk.clock()
-        recent = self._fresh_at is not None and now - self._fresh_at < RETRY_FEED
-        if not recent:
-            await self._collect(conditional=False)
-            self._fresh_at = now
-        down = {url: why for url, why in self._failed.items() if url in newsletter.feeds}
-        if not down:
-            return True
+    def _rehearsed(self, newsletter: Newsletter, slot: Slot) -> bool:
         with self._desk.store.read() as session:
-            good = {feed.url: feed.good_at for feed in articles.feeds(session)}
-        stale = [url for url in down if (at := good.get(url)) is None or now - at >= STALE_FEED]
-        text = "\n".join(down.values())
-        title = (
-            f"{newsletter.name}: {'waiting for a feed' if stale else 'sent from an older fetch of a feed'}"
-        )
-        await self._alerts.alert(f"stale:{newsletter.name}:{bool(stale)}", title, text, now)
-        return not stale
+            issue = issues.find(session, newsletter.name, slot.name)
+            return issue is not None and watch.noted(session, issue.id, watch.REHEARSED)
 
-    async def _collect(self, *, conditional: bool) -> None:
-        now = self._desk.clock()
-        self._collected_at = now
-        collected = await collect(self._desk, conditional=conditional)
-        self._failed = {one.url: one.error for one in collected if one.error}
-        with self._desk.store.read() as session:
-            statuses = articles.feeds(session)
-        for status in statuses:
-            key = f"feed:{status.url}"
-            if status.url not in self._failed:
-                self._alerts.over(key)
-            elif status.good_at is None or now - status.good_at >= STALE_FEED or status.gone:
-                await self._alerts.alert(key, f"The feed {status.url} is down", status.last_error, now)
-
-    async def _skip(self, newsletter: Newsletter, slot: Slot, reason: str) -> Issue | None:
-        return await asyncio.to_thread(self._skip_now, newsletter, slot, reason)
-
-    def _skip_now(self, newsletter: Newsletter, slot: Slot, reason: str) -> Issue | None:
-        now = self._desk.clock()
-        waiting = (IssueState.DRAFT, IssueState.APPROVED, IssueState.HELD)
+    def _rehearse(self, newsletter: Newsletter, made: Draft) -> None:
+        assert made.rendering is not None
         with self._desk.store.write() as session:
-            issue = issues.open_draft(session, newsletter.name, slot, now)
+            # First, so that a rehearsal which breaks off does not begin again at every look.
+            issues.note(session, made.issue, watch.REHEARSED, self._desk.clock())
+        outbox, count = rehearse(self._desk, newsletter, made.issue.slot, made.rendering)
+        log.warning("issue.rehearsed", slot=made.issue.slot, messages=count, outbox=str(outbox))
+
+    async def _skip_all(self, newsletter: Newsletter, due: Sequence[Duty]) -> None:
+        """Skip what cannot go out any more, and tell it once, however many slots it was."""
+        lines = []
+        for duty in due:
+            if self._desk.settings.is_rehearsal and await asyncio.to_thread(
+                self._rehearsed, newsletter, duty.slot
+            ):
+                await asyncio.to_thread(self._skip, newsletter, duty.slot, "it was a rehearsal")
+            elif await asyncio.to_thread(self._skip, newsletter, duty.slot, duty.reason):
+                lines.append(f"{newsletter.name} {duty.slot.name} was skipped: {duty.reason}.")
+        if lines:
+            last = f"{newsletter.name} {due[-1].slot.name}"
+            title = f"{last} was skipped" if len(lines) == 1 else f"{len(lines)} issues were skipped"
+            text = "\n".join([*lines, "Their articles go into the next issue."])
+            await self._alerts.alert(f"skip:{last}", title, text, self._desk.clock())
+
+    def _skip(self, newsletter: Newsletter, slot: Slot, reason: str) -> Issue | None:
+        """Skip an issue that nobody but a check holds; None where it has gone its way since the look."""
+        now = self._desk.clock()
+        with self._desk.store.write() as session:
+            issue = locks.issue(session, issues.open_draft(session, newsletter.name, slot, now).id)
+            if issue.state not in issues.UNFROZEN and not waits_for_check(issue):
+                return None
             return issues.move(
-                session, issue, IssueState.SKIPPED, now, allowed=waiting, reason=reason, finished_at=now
+                session,
+                issue,
+                IssueState.SKIPPED,
+                now,
+                allowed=(issue.state,),
+                reason=reason,
+                held_from=None,
+                held_at=None,
+                hold_code="",
+                finished_at=now,
             )
 
     def _resume(self, newsletter: Newsletter, slot: Slot) -> None:
         with self._desk.store.write() as session:
             issue = issues.find(session, newsletter.name, slot.name)
-            if issue is not None:
+            if issue is not None and issue.hold_code == "quota":
                 issues.resume(session, issue, self._desk.clock())
 
-    def _purge(self, now: datetime) -> None:
+    def _purge(self) -> None:
         privacy = self._desk.settings.privacy
         with self._desk.store.write() as session:
             stats.purge(
                 session,
                 keep_ip_days=privacy.keep_ip_days,
                 keep_deliveries_days=privacy.keep_deliveries_days,
-                now=now,
+                now=self._desk.clock(),
             )
