@@ -26,23 +26,20 @@ class Pace:
         self._limit = self._rate
         self._permits = 1.0
         self._filled_at = now
-        self._changed_at = -math.inf
+        self._halved_at = self._grown_at = -math.inf
         self._window_at = now
         self._window_count = 0
         self._reached = 0.0
 
     def permits(self, now: float) -> float:
-        """Give how many messages may leave now; infinite where nothing limits."""
-        if self._limit < self._rate and now - self._changed_at >= RECOVERY_SECONDS:
-            self._limit, self._changed_at = min(self._rate, self._limit * 1.5), now
-            if self._rate == math.inf and self._limit > self._reached:
-                self._limit = math.inf
+        """Give how many messages may leave now, a whole number; infinite where nothing limits."""
+        self._recover(now)
         if self._limit == math.inf:
             return math.inf
         most = max(1.0, self._limit * BURST_SECONDS)
         self._permits = min(most, self._permits + (now - self._filled_at) * self._limit)
         self._filled_at = now
-        return math.floor(self._permits)
+        return max(0, math.floor(self._permits))
 
     def spend(self, count: int, now: float) -> None:
         """Take permits for messages that leave now."""
@@ -60,10 +57,16 @@ class Pace:
 
     def halve(self, now: float) -> None:
         """Slow down: the relay said so. Once in a while, however many connections heard it."""
-        if now - self._changed_at < MEASURED_SECONDS:
+        if now - self._halved_at < MEASURED_SECONDS:
             return
         span = max(now - self._window_at, 0.5)
-        measured = max(self._reached, self._window_count / span)
-        self._reached = measured
-        self._limit = max(SLOWEST, (measured if self._limit == math.inf else self._limit) / 2)
-        self._permits, self._filled_at, self._changed_at = 0.0, now, now
+        self._reached = max(self._reached, self._window_count / span)
+        self._limit = max(SLOWEST, (self._reached if self._limit == math.inf else self._limit) / 2)
+        self._permits, self._filled_at = 0.0, now
+        self._halved_at = self._grown_at = now
+
+    def _recover(self, now: float) -> None:
+        if self._limit < self._rate and now - self._grown_at >= RECOVERY_SECONDS:
+            self._limit, self._grown_at = min(self._rate, self._limit * 1.5), now
+            if self._rate == math.inf and self._limit > self._reached:
+                self._limit = math.inf

@@ -7,11 +7,9 @@ back as a Reply; a loss is a Reply with code 0, and its phase tells whether the 
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 from digest.model import Phase, Reply
-
-DEADLINES = {Phase.MAIL: 300, Phase.RCPT: 300, Phase.DATA: 120, Phase.BODY: 600}
-"""Seconds that RFC 5321 §4.5.3.2 grants a relay's reply; configuration may only shorten them."""
 
 REPLY_OCTETS = 64 * 1024
 """A reply longer than this is no SMTP: bounds memory if a relay streams without end."""
@@ -19,6 +17,26 @@ REPLY_OCTETS = 64 * 1024
 START_MAIL_INPUT = 354
 OK_CLASS = 2
 SERVICE_CLOSING = 421
+
+
+class Step(NamedTuple):
+    """What is asked, how long its reply may take, and what a relay that is in step can answer."""
+
+    phase: Phase
+    seconds: int
+    """What RFC 5321 §4.5.3.2 grants; configuration may only shorten it."""
+    classes: tuple[int, ...] = (2, 4, 5)
+    """First digits (RFC 5321 §4.2.1)."""
+
+
+MAIL = Step(Phase.MAIL, 300)
+RCPT = Step(Phase.RCPT, 300)
+DATA = Step(Phase.DATA, 120, (3, 4, 5))
+BODY = Step(Phase.BODY, 600)
+# These two wait for a reply that decides nothing, while one that does is still to be recorded.
+NOTHING = Step(Phase.DATA, 30)
+RSET = Step(Phase.MAIL, 30)
+QUIT = Step(Phase.MAIL, 1)
 
 
 class Wire(asyncio.Protocol):
@@ -35,6 +53,8 @@ class Wire(asyncio.Protocol):
         self._replies: deque[tuple[int, str]] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._busy = False
+        self.taken = 0
+        """How many messages the relay took on this connection."""
         self.lost = ""
         """Why this connection is over; empty while it can be used."""
         self.on_lost: Callable[[], object] | None = None
@@ -54,85 +74,92 @@ class Wire(asyncio.Protocol):
             failed = await self._open(sender, recipient, " SMTPUTF8" if utf8 else "")
             if failed is not None:
                 return failed
-            self._transport.write(message + b".\r\n")
-            return await self._reply(Phase.BODY)
+            if not self._write(message + b".\r\n"):
+                return Reply(phase=Phase.DATA, code=0, text=self.lost)
+            reply = await self._reply(BODY)
+            self.taken += reply.code // 100 == OK_CLASS
+        except BaseException:
+            # Whoever comes next would not know where in the dialogue this stopped.
+            self.abort("this program stopped in the middle of a transaction")
+            raise
         finally:
             self._busy = False
+        return reply
 
     async def _open(self, sender: str, recipient: str, parameters: str) -> Reply | None:
-        commands = {
-            Phase.MAIL: f"MAIL FROM:<{sender}>{parameters}\r\n".encode(),
-            Phase.RCPT: f"RCPT TO:<{recipient}>\r\n".encode(),
-            Phase.DATA: b"DATA\r\n",
-        }
-        if self._replies:
-            self.abort("the relay sent a reply that nothing had asked for")
-            self._replies.clear()
-        if self.lost:
-            return Reply(phase=Phase.MAIL, code=0, text=self.lost)
+        mail, rcpt = f"MAIL FROM:<{sender}>{parameters}\r\n".encode(), f"RCPT TO:<{recipient}>\r\n".encode()
         if self._pipelining:
-            self._transport.write(b"".join(commands.values()))
+            self._write(mail + rcpt + b"DATA\r\n")
         failed: Reply | None = None
         reply = None
-        for phase, command in commands.items():
+        for step, command in ((MAIL, mail), (RCPT, rcpt), (DATA, b"DATA\r\n")):
             if not self._pipelining:
                 if failed is not None:
                     break
-                self._transport.write(command)
-            reply = await self._reply(phase)
-            good = reply.code == START_MAIL_INPUT if phase is Phase.DATA else reply.code // 100 == OK_CLASS
-            if not good:
+                self._write(command)
+            reply = await self._reply(step)
+            if reply.code // 100 != step.classes[0]:
                 failed = failed or reply
             if reply.code == 0:
                 break
         if failed is not None:
-            await self._clear(failed, invited=reply is not None and reply.code == START_MAIL_INPUT)
+            await self._clear(invited=reply is not None and reply.code == START_MAIL_INPUT)
         return failed
 
-    async def _clear(self, failed: Reply, *, invited: bool) -> None:
+    async def _clear(self, *, invited: bool) -> None:
         """Leave a transaction that failed, so that the next one starts clean."""
-        if failed.code == SERVICE_CLOSING:
-            self.abort(f"the relay closed the connection: {failed}")
-        if invited and not self.lost:
+        if invited and self._write(b".\r\n"):
             # RFC 2920 §3.1: DATA was taken though MAIL or RCPT was not; an empty body ends it.
-            self._transport.write(b".\r\n")
-            await self._reply(Phase.DATA)
-        if not self.lost:
-            self._transport.write(b"RSET\r\n")
-            await self._reply(Phase.MAIL)
+            await self._reply(NOTHING)
+        if self._write(b"RSET\r\n"):
+            cleared = await self._reply(RSET)
+            if cleared.code // 100 != OK_CLASS:
+                self.abort(f"the relay did not reset: {cleared}")
 
-    async def _reply(self, phase: Phase) -> Reply:
+    def _write(self, octets: bytes) -> bool:
+        """Write what is to be answered next; False where the connection is over, or nobody listens there."""
+        if self._replies and not self.lost:
+            code, text = self._replies[0]
+            self.abort(f"the relay sent what nothing had asked for: {code} {text}")
+        if self.lost:
+            self._replies.clear()
+            return False
+        self._transport.write(octets)
+        return True
+
+    async def _reply(self, step: Step) -> Reply:
         if not self._replies and not self.lost:
             self._waiter = self._loop.create_future()
-            limit = min(self._timeout, DEADLINES[phase])
+            limit = min(self._timeout, step.seconds)
             timer = self._loop.call_later(limit, self.abort, f"no reply within {limit:g} seconds")
             try:
                 await self._waiter
             finally:
                 timer.cancel()
                 self._waiter = None
-        if self._replies:
-            code, text = self._replies.popleft()
-            if code == SERVICE_CLOSING:
-                self.abort(f"the relay closed the connection: {code} {text}")
-            return Reply(phase=phase, code=code, text=text)
-        return Reply(phase=phase, code=0, text=self.lost)
+        if not self._replies:
+            return Reply(phase=step.phase, code=0, text=self.lost)
+        code, text = self._replies.popleft()
+        if code == SERVICE_CLOSING:
+            self.abort(f"the relay closed the connection: {code} {text}")
+        elif code // 100 not in step.classes:
+            self._replies.clear()
+            self.abort(f"the relay is out of step, it answered {code} {text}")
+            return Reply(phase=step.phase, code=0, text=self.lost)
+        return Reply(phase=step.phase, code=code, text=text)
 
     async def quit(self) -> None:
         """Say goodbye, and close without waiting longer than a second for the answer."""
-        if not self.lost:
-            self._busy = True
-            self._transport.write(b"QUIT\r\n")
-            timer = self._loop.call_later(1, self.abort, "closed")
-            await self._reply(Phase.MAIL)
-            timer.cancel()
+        self._busy = True
+        if self._write(b"QUIT\r\n"):
+            await self._reply(QUIT)
         self.abort("closed")
 
     def abort(self, reason: str) -> None:
         """End the connection now. Whoever waits for a reply gets the reason."""
         if not self.lost:
             self.lost = reason
-            self._transport.close() if reason == "closed" else self._transport.abort()
+            self._transport.abort()
             self._wake()
             if self.on_lost is not None and not self._busy:
                 self.on_lost()
@@ -145,8 +172,8 @@ class Wire(asyncio.Protocol):
         """Take in octets of replies, however they are split."""
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         for line in lines:
-            self._lines.append(line.rstrip(b"\r"))
-            if line[3:4] != b"-":
+            self._lines.append(line)
+            if line[3:4] != b"-" and not self.lost:
                 self._finish_reply()
         if len(self._buffer) + sum(map(len, self._lines)) > REPLY_OCTETS:
             self.abort("the relay's reply has no end")
@@ -154,10 +181,10 @@ class Wire(asyncio.Protocol):
     def _finish_reply(self) -> None:
         lines, self._lines = self._lines, []
         code = lines[-1][:3]
-        if not (code.isdigit() and code[:1] in b"2345"):
+        if not (len(code) == 3 and code.isdigit() and code[:1] in b"2345"):  # noqa: PLR2004 - RFC 5321 §4.2
             self.abort(f"the relay answered something that is no SMTP: {lines[-1][:80]!r}")
             return
-        text = " ".join(line[4:].decode("utf-8", "replace").strip() for line in lines)
+        text = " ".join([line[4:].decode("utf-8", "replace").strip() for line in lines])
         if self._busy:
             self._replies.append((int(code), text))
             self._wake()

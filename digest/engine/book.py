@@ -42,11 +42,10 @@ class Book:
         with self._store.write() as session:
             return {issue_id: tick.tick(session, issue_id, mine, now) for issue_id, mine in turns.items()}
 
-    def release(self, batches: Sequence[Batch]) -> None:
-        """Give batches back."""
+    def release(self, batches: Sequence[Batch]) -> list[Batch]:
+        """Give batches back; return those that another holds already."""
         with self._store.write() as session:
-            for batch in batches:
-                ledger.release(session, batch)
+            return [batch for batch in batches if not ledger.release(session, batch)]
 
     def stopped(self, issue_ids: Sequence[int]) -> list[int]:
         """Give those issues that are not to be sent any more: held or cancelled by somebody."""

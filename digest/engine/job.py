@@ -45,8 +45,12 @@ class Running:
     breaker: Breaker
     batches: dict[int, OpenBatch] = field(default_factory=dict)
     upcoming: deque[int] = field(default_factory=deque)
+    lost: set[int] = field(default_factory=set)
+    """Batches that somebody else has taken from this run: they stay his."""
     claiming: bool = True
     """Cleared by a hold, a cancellation or a stop: what is on the wire is awaited, nothing more leaves."""
+    unanswered: int = 0
+    """How many messages in a row the relay has taken without a word."""
     hold_code: str = "relay"
     hold: str = ""
     """Why the issue has to be held, once it does."""
@@ -57,10 +61,21 @@ class Running:
         return sum(len(batch.queue) for batch in self.batches.values()) if self.claiming else 0
 
     @property
+    def on_wire(self) -> int:
+        """How many messages the relay has not answered for."""
+        return sum(batch.on_wire for batch in self.batches.values())
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is queued, on the wire, or unrecorded."""
         unrecorded = any(batch.results or batch.on_wire for batch in self.batches.values())
         return not unrecorded and (not self.claiming or not (self.upcoming or self.queued))
+
+    def stop(self, hold: str = "", code: str = "relay") -> None:
+        """Let nothing more leave; with a reason, hold the issue for it once the wire is empty."""
+        self.claiming = False
+        if hold and not self.hold:
+            self.hold, self.hold_code = hold, code
 
 
 @dataclass(frozen=True, kw_only=True)

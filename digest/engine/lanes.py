@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from digest.delivery.courier import ConnectError, Relay, connect
 from digest.delivery.wire import Wire
 from digest.engine.job import Order
-from digest.model import Reply
+from digest.model import Phase, Reply
 
 Handle = Callable[[Wire, Order], Awaitable[bool]]
 """Carries out an order on a connection; False where that connection should not be used again."""
@@ -19,7 +19,7 @@ Handle = Callable[[Wire, Order], Awaitable[bool]]
 class Lanes:
     """Up to `relay.connections` connections, opened as they are needed.
 
-    `wake` is called whenever one becomes idle, `refused` with the reply that a connection failed with.
+    `wake` is called whenever one becomes idle or ends, `refused` with the reply with which one failed.
     """
 
     def __init__(
@@ -28,8 +28,10 @@ class Lanes:
         self._relay, self._handle, self._wake, self._refused = relay, handle, wake, refused
         self._waiting: deque[asyncio.Future[Order | None]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._connecting: set[asyncio.Task[None]] = set()
         self._wires: set[Wire] = set()
         self._closing = asyncio.Event()
+        self._time = asyncio.get_running_loop().time
         self._rest_until = 0.0
         self.failure: BaseException | None = None
         """What ended a lane that should have gone on: a mistake of this program."""
@@ -37,9 +39,12 @@ class Lanes:
     @property
     def idle(self) -> int:
         """How many connections wait for an order."""
-        while self._waiting and self._waiting[0].done():
-            self._waiting.popleft()
-        return sum(not future.done() for future in self._waiting)
+        return len(self._waiting)
+
+    @property
+    def resting(self) -> bool:
+        """Whether no connection is opened now, because the relay is in trouble."""
+        return self._time() < self._rest_until
 
     def want(self, count: int) -> None:
         """See to it that there are lanes for so many orders, as far as the relay allows connections."""
@@ -52,24 +57,27 @@ class Lanes:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self.failure = task.exception()
-            self._wake()
+        # Only now is there room for a new lane.
+        self._wake()
 
-    def give(self, order: Order) -> None:
-        """Hand an order to an idle connection. There must be one."""
-        while (future := self._waiting.popleft()).done():
-            pass
-        future.set_result(order)
+    def give(self, order: Order) -> bool:
+        """Hand an order to an idle connection; False where the last of them has just been lost."""
+        if not self._waiting:
+            return False
+        self._waiting.popleft().set_result(order)
+        return True
 
     def rest(self, seconds: float) -> None:
         """Open no connection for so long."""
-        self._rest_until = max(self._rest_until, asyncio.get_running_loop().time() + seconds)
+        self._rest_until = max(self._rest_until, self._time() + seconds)
 
     async def close(self, deadline: float) -> None:
         """End all connections: those at work get `deadline` seconds to hear the relay out."""
         self._closing.set()
-        for future in self._waiting:
-            if not future.done():
-                future.set_result(None)
+        while self._waiting:
+            self._waiting.popleft().set_result(None)
+        for task in self._connecting:
+            task.cancel()
         tasks = set(self._tasks)
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=deadline)
@@ -81,7 +89,7 @@ class Lanes:
     async def _lane(self) -> None:
         while await self._rested():
             try:
-                wire = await connect(self._relay)
+                wire = await self._connect()
             except ConnectError as error:
                 self._refused(error.reply)
                 continue
@@ -93,10 +101,19 @@ class Lanes:
                 self._wires.discard(wire)
                 await wire.quit()
 
+    async def _connect(self) -> Wire:
+        """Connect; whoever closes meanwhile need not wait for it."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._connecting.add(task)
+        try:
+            return await connect(self._relay)
+        finally:
+            self._connecting.discard(task)
+
     async def _rested(self) -> bool:
-        loop = asyncio.get_running_loop()
         while not self._closing.is_set():
-            seconds = self._rest_until - loop.time()
+            seconds = self._rest_until - self._time()
             if seconds <= 0:
                 return True
             try:
@@ -107,9 +124,12 @@ class Lanes:
 
     async def _use(self, wire: Wire) -> bool:
         """Carry out orders on a connection; False where it was lost or dismissed while idle."""
-        for _ in range(self._relay.messages_per_connection):
+        for carried in range(self._relay.messages_per_connection):
             order = await self._order(wire)
             if order is None:
+                if wire.lost and not carried:
+                    # A relay that greets and hangs up is in trouble: without a rest this would go round.
+                    self._refused(Reply(phase=Phase.CONNECT, code=0, text=wire.lost))
                 return False
             if not await self._handle(wire, order) or wire.lost:
                 return True
@@ -121,11 +141,16 @@ class Lanes:
         future: asyncio.Future[Order | None] = asyncio.get_running_loop().create_future()
 
         def dismiss() -> None:
-            if not future.done():
+            if future in self._waiting:
+                self._waiting.remove(future)
                 future.set_result(None)
-                self._wake()
 
         wire.on_lost = dismiss
         self._waiting.append(future)
         self._wake()
-        return await future
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future in self._waiting:
+                self._waiting.remove(future)
+            raise

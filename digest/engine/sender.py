@@ -6,6 +6,7 @@ Everything here runs in the event loop; `book.py` runs in the ledger's thread.
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,13 +25,14 @@ from digest.delivery.reply import classify
 from digest.delivery.retry import relay_backoff
 from digest.delivery.wire import Wire
 from digest.engine.book import Book
+from digest.engine.health import Health
 from digest.engine.job import Job, Order, Running
 from digest.engine.lanes import Lanes
-from digest.engine.verdict import Judged, Policy, judge
-from digest.errors import AddressError, RelayError
+from digest.engine.shares import claims, put_back, turns
+from digest.engine.verdict import Judged, Policy, judge, unsent
+from digest.errors import AddressError, RelayError, StoreError
 from digest.model import DeliveryState, IssueState, Phase, Reply
 from digest.store.database import Store
-from digest.store.ledger import Row
 from digest.store.tick import Ticked, Turn
 
 log = structlog.get_logger()
@@ -38,13 +40,12 @@ T = TypeVar("T")
 
 DRAIN_SECONDS = 30.0
 """How long a stop waits for replies to what is on the wire."""
-LASTING = timedelta(minutes=5)
-"""How long a relay may answer a TLS or AUTH step with "later" before that is a matter of set-up."""
 IDLE_SECONDS = 0.5
 """How often the loop looks around when nothing happens: a hold or a cancellation is seen by then."""
-
-Claims = dict[int, dict[int, list[Row]]]
-"""Rows to claim, by issue and batch."""
+LEDGER_SECONDS = 20.0
+"""How long the ledger may fail: as long as PostgreSQL takes to restart. What is on the wire is kept."""
+UNANSWERED = 5
+"""Messages in a row that were taken without a word, beyond those of one broken set of connections."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,19 +70,23 @@ class Sender:
         patience: timedelta | None = None,
         on_progress: Callable[[Progress], None] = lambda _: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        drain: float = DRAIN_SECONDS,
     ) -> None:
-        self._relay, self._policy, self._patience = relay, policy or Policy(), patience
+        self._relay, self._policy, self._drain = relay, policy or Policy(), drain
         self._book = Book(store, ask=self._policy.on_unknown == "ask")
         self._on_progress, self._clock = on_progress, clock
         self._random = Random()  # noqa: S311 - jitter, no secret
         self._jobs: dict[int, Running] = {}
         self._progress: dict[int, Progress] = {}
-        self._stopping = self._ended = False
-        self._failures = 0
-        self._failing_since: datetime | None = None
+        self._stopping = False
+        self._ended = asyncio.Event()
+        self._patient_until = math.inf
+        self._health = Health(patience=patience)
         self._gave_up: RelayError | None = None
         self._wake = asyncio.Event()
-        self._time = asyncio.get_running_loop().time
+        self._loop = asyncio.get_running_loop()
+        self._time = self._loop.time
+        self._looked_at = self._ledger_good_at = self._time()
         self._pace = Pace(rate, self._time())
         self._lanes = Lanes(relay, handle=self._handle, wake=self._wake.set, refused=self._refused)
         self._thread = ThreadPoolExecutor(1, "ledger")
@@ -89,58 +94,86 @@ class Sender:
     def stop(self) -> None:
         """Claim nothing new. `run` returns when the relay has answered for what is on the wire."""
         self._stopping = True
+        self._patient_until = min(self._patient_until, self._time() + self._drain)
         for running in self._jobs.values():
-            running.claiming = False
+            running.stop()
         self._wake.set()
 
     async def run(self, jobs: list[Job]) -> None:
         """Send what is due of these issues, and return when nothing more can be done now.
 
-        Raises RelayError where the relay failed for longer than `patience`; nothing is lost by it.
+        Raises RelayError where the relay failed for longer than `patience`, StoreError where the ledger did;
+        nothing is lost by either.
         """
         try:
             for job in jobs:
                 await self.add(job)
-            while self._jobs:
+            while self._jobs and self._time() < self._patient_until:
                 await self._turn()
         finally:
-            self._ended = True
-            await self._lanes.close(DRAIN_SECONDS)
-            await self._conclude()
-            self._thread.shutdown()
+            self._ended.set()
+            try:
+                await self._lanes.close(self._drain if self._time() < self._patient_until else 0)
+                await self._conclude()
+            finally:
+                self._thread.shutdown()
         if self._gave_up is not None:
             raise self._gave_up
 
+    def has(self, issue_id: int) -> bool:
+        """Whether an issue is being sent by this run."""
+        return issue_id in self._jobs
+
     async def add(self, job: Job) -> bool:
         """Take in one more issue while others are being sent; False where this run is over already."""
-        if self._ended:
+        if self._ended.is_set():
             return False
         due = await self._in_thread(self._book.due, job.issue.id, self._clock())
-        running = Running(job=job, breaker=Breaker(audience=job.issue.audience), upcoming=deque(due))
-        running.claiming = not self._stopping
-        self._jobs[job.issue.id] = running
-        self._wake.set()
-        return True
+        if not self._ended.is_set() and not self.has(job.issue.id):
+            running = Running(job=job, breaker=Breaker(audience=job.issue.audience), upcoming=deque(due))
+            running.claiming = not self._stopping
+            self._jobs[job.issue.id] = running
+            self._wake.set()
+        return not self._ended.is_set()
 
     async def _turn(self) -> None:
         if self._lanes.failure is not None:
             raise self._lanes.failure
+        try:
+            busy = await self._advance()
+        except StoreError as error:
+            if self._time() - self._ledger_good_at >= LEDGER_SECONDS:
+                raise
+            log.warning("ledger.failing", error=str(error))
+            await asyncio.sleep(IDLE_SECONDS)
+            return
+        self._ledger_good_at = self._time()
+        if not busy:
+            await self._sleep()
+
+    async def _advance(self) -> bool:
+        """Do what can be done now; False where there was nothing."""
+        if self._time() - self._looked_at >= IDLE_SECONDS:
+            self._looked_at = self._time()
+            for issue_id in await self._in_thread(self._book.stopped, list(self._jobs)):
+                self._jobs[issue_id].stop()
         await self._take_batches()
         queued = sum(running.queued for running in self._jobs.values())
-        self._lanes.want(queued + self._on_wire())
+        self._lanes.want(queued + sum(running.on_wire for running in self._jobs.values()))
         room = int(min(self._lanes.idle, self._pace.permits(self._time()), queued))
-        turns = self._turns(self._claims(room))
-        if turns:
-            self._apply(await self._in_thread(self._book.tick, turns, self._clock()), turns)
-        elif not await self._settle():
-            self._wake.clear()
-            waits_for_pace = queued and self._lanes.idle
-            seconds = min(self._pace.wait(self._time()) if waits_for_pace else IDLE_SECONDS, IDLE_SECONDS)
-            try:
-                await asyncio.wait_for(self._wake.wait(), seconds)
-            except TimeoutError:
-                for issue_id in await self._in_thread(self._book.stopped, list(self._jobs)):
-                    self._jobs[issue_id].claiming = False
+        return await self._tick(room) or await self._settle()
+
+    async def _sleep(self) -> None:
+        """Wait until something happens, or may be done."""
+        self._wake.clear()
+        queued = any(running.queued for running in self._jobs.values())
+        waits_for_pace = queued and self._lanes.idle
+        seconds = min(self._pace.wait(self._time()) if waits_for_pace else IDLE_SECONDS, IDLE_SECONDS)
+        timer = self._loop.call_later(seconds, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            timer.cancel()
 
     async def _take_batches(self) -> None:
         """Have more rows at hand than connections, as long as there are any."""
@@ -153,57 +186,80 @@ class Sender:
             for batch in await self._in_thread(self._book.take, wanted, self._clock()):
                 self._jobs[batch.batch.issue_id].batches[batch.batch.seq] = batch
 
-    def _turns(self, claims: Claims) -> dict[int, list[Turn]]:
-        turns: dict[int, list[Turn]] = {}
-        for issue_id, running in self._jobs.items():
-            mine = claims.get(issue_id, {})
-            for seq, batch in running.batches.items():
-                results, batch.results = batch.results, []
-                if results or seq in mine:
-                    turn = Turn(
-                        batch=batch.batch, results=results, claim=mine.get(seq, ()), cutoff=batch.cutoff
-                    )
-                    turns.setdefault(issue_id, []).append(turn)
-        return turns
+    async def _tick(self, room: int) -> bool:
+        """Record what came in, claim and send; False where there was nothing to do."""
+        jobs = self._jobs.values()
+        mine = turns(jobs, claims(jobs, room))
+        if not mine:
+            return False
+        # What the ledger has recorded and claimed must be heeded, whoever cancels us meanwhile.
+        ticking = asyncio.create_task(self._do(mine), name="tick")
+        try:
+            await asyncio.shield(ticking)
+        except asyncio.CancelledError:
+            await asyncio.wait([ticking])
+            raise
+        return True
 
-    def _apply(self, ticked: dict[int, Ticked], turns: dict[int, list[Turn]]) -> None:
+    async def _do(self, mine: dict[int, list[Turn]]) -> None:
+        try:
+            ticked = await self._in_thread(self._book.tick, mine, self._clock())
+        except BaseException:
+            for issue_id, its in mine.items():
+                put_back(self._jobs[issue_id], its)
+            raise
+        for issue_id, told in ticked.items():
+            self._apply(self._jobs[issue_id], told)
+            self._tell(issue_id, mine[issue_id])
+
+    def _apply(self, running: Running, ticked: Ticked) -> None:
         """Put the claimed rows on the wire, and heed what the ledger said."""
-        for issue_id, mine in ticked.items():
-            running = self._jobs[issue_id]
-            if mine.state is not IssueState.SENDING:
-                running.claiming = False
-            for seq, rows in mine.claimed.items():
-                batch = running.batches[seq]
-                batch.on_wire += len(rows)
-                self._pace.spend(len(rows), self._time())
-                for row in rows:
-                    self._lanes.give(Order(running=running, batch=batch, row=row))
-            for seq in mine.dropped:
-                log.warning("batch.taken_over", issue=issue_id, seq=seq)
-                running.batches[seq].queue.clear()
-            self._tell(issue_id, turns[issue_id])
+        if ticked.state is not IssueState.SENDING:
+            running.stop()
+        for seq, rows in ticked.claimed.items():
+            batch = running.batches[seq]
+            self._pace.spend(len(rows), self._time())
+            for row in rows:
+                if self._lanes.give(Order(running=running, batch=batch, row=row)):
+                    batch.on_wire += 1
+                else:
+                    # A connection was lost while the ledger was busy; nothing of this row has left.
+                    batch.results.append(unsent(row))
+                    batch.queue.append(row)
+        for seq in ticked.dropped:
+            log.warning("batch.taken_over", issue=running.job.issue.id, seq=seq)
+            running.batches[seq].queue.clear()
+            running.lost.add(seq)
 
     async def _settle(self) -> bool:
         """Give back the batches in which nothing is left to do, and end the issues of which that is true."""
-        released = [
-            running.batches.pop(seq).batch
-            for running in self._jobs.values()
-            for seq, batch in [*running.batches.items()]
-            if batch.idle
-        ]
-        if released:
-            await self._in_thread(self._book.release, released)
-        ended = [issue_id for issue_id, running in self._jobs.items() if running.idle]
-        for issue_id in ended:
-            await self._end(self._jobs.pop(issue_id))
-        return bool(released or ended)
+        released = False
+        for issue_id, running in list(self._jobs.items()):
+            if batches := [batch.batch for batch in running.batches.values() if batch.idle]:
+                released = True
+                lost = await self._in_thread(self._book.release, batches)
+                running.lost |= {batch.seq for batch in lost}
+                for batch in batches:
+                    del running.batches[batch.seq]
+            if running.idle and not await self._again(running):
+                released = True
+                await self._end(running)
+                del self._jobs[issue_id]
+        return released
+
+    async def _again(self, running: Running) -> bool:
+        """Find what has come due meanwhile: rows that the relay's trouble gave back, or that had to wait."""
+        if running.claiming:
+            due = await self._in_thread(self._book.due, running.job.issue.id, self._clock())
+            running.upcoming.extend(seq for seq in due if seq not in running.lost)
+        return not running.idle
 
     async def _conclude(self) -> None:
         """Record what came in while the connections closed, and end what is left."""
-        if turns := self._turns({}):
-            self._apply(await self._in_thread(self._book.tick, turns, self._clock()), turns)
-        while self._jobs:
-            await self._end(self._jobs.popitem()[1])
+        await self._tick(0)
+        for running in self._jobs.values():
+            await self._end(running)
+        self._jobs.clear()
 
     async def _end(self, running: Running) -> None:
         """Release an issue's batches; hold it, call it sent, or leave it to go on later."""
@@ -218,6 +274,11 @@ class Sender:
             message = job.compose(recipient, self._clock())
         except AddressError as error:
             reply = Reply(phase=Phase.MAIL, code=553, text=f"5.1.3 {error}")
+        except Exception:
+            # A mistake of this program ends the run; that nothing has left is known all the same.
+            order.batch.on_wire -= 1
+            order.batch.results.append(unsent(order.row))
+            raise
         else:
             reply = await wire.transact(job.sender, recipient.email, message)
         judged = judge(
@@ -227,81 +288,82 @@ class Sender:
             policy=self._policy,
             now=self._clock(),
             jitter=self._random.random(),
-            relay_failures=self._failures,
+            relay_failures=self._health.failures,
         )
         order.batch.on_wire -= 1
         order.batch.results.append(judged.result)
-        self._follow(order, judged)
+        self._follow(wire, order, judged)
         self._wake.set()
         return not judged.next.close_connection
 
-    def _follow(self, order: Order, judged: Judged) -> None:
+    def _follow(self, wire: Wire, order: Order, judged: Judged) -> None:
         """Do to the relay and the issue what a reply causes."""
-        after, running = judged.next, order.running
-        if judged.outcome.kind is Kind.ACCEPTED:
-            self._failures, self._failing_since = 0, None
+        after, running, kind = judged.next, order.running, judged.outcome.kind
+        if kind is Kind.ACCEPTED:
+            running.unanswered = 0
+            self._health.answered()
+            return
+        log.info(
+            "delivery.not_accepted",
+            issue=running.job.issue.id,
+            subscriber=order.row.recipient.id,
+            kind=kind.value,
+            reply=judged.outcome.evidence,
+        )
+        backoff = after.relay_backoff
+        if kind is Kind.CONNECTION_USED_UP:
+            # Used up before it was used, it is no such thing: without a rest this would go round.
+            backoff = None if wire.taken else self._backoff()
+        if backoff is None:
+            self._health.answered()
         else:
-            log.info(
-                "delivery.not_accepted",
-                issue=running.job.issue.id,
-                subscriber=order.row.recipient.id,
-                kind=judged.outcome.kind.value,
-                reply=judged.outcome.evidence,
-            )
-        if after.relay_backoff is not None:
-            self._trouble(judged.outcome.evidence, after.relay_backoff)
+            self._trouble(judged.outcome.evidence, backoff)
         if after.halve_rate:
             self._pace.halve(self._time())
-        reason = after.hold or running.breaker.tripped
-        if reason and not running.hold:
-            running.hold, running.claiming = reason, False
-            running.hold_code = "quota" if after.hold_for is not None else "relay"
+        if reason := after.hold or running.breaker.tripped or self._silence(running, kind):
+            running.stop(reason, "quota" if after.hold_for is not None else "relay")
+
+    def _silence(self, running: Running, kind: Kind) -> str:
+        """Say whether the relay swallows messages: what is sent again may have arrived each time."""
+        running.unanswered += kind is Kind.UNKNOWN
+        if running.unanswered < 2 * self._relay.connections + UNANSWERED:
+            return ""
+        return (
+            f"the relay took {running.unanswered} messages in a row and answered for none: "
+            "nobody knows whether they arrived"
+        )
 
     def _refused(self, reply: Reply) -> None:
         """Take note of a connection that could not be made ready."""
-        lasting = self._failing_since is not None and self._clock() - self._failing_since >= LASTING
-        outcome = classify(reply, lasting=lasting)
+        outcome = classify(reply, lasting=self._health.lasting(self._clock()))
         log.warning("relay.unready", relay=str(self._relay), phase=reply.phase.value, reply=str(reply))
-        if outcome.kind is Kind.SETUP:
+        if outcome.kind in {Kind.SETUP, Kind.QUOTA}:
+            quota = outcome.kind is Kind.QUOTA
+            what = "our account's quota at the relay is used up" if quota else "the relay refuses our set-up"
             for running in self._jobs.values():
-                running.hold, running.claiming = f"the relay refuses our set-up: {reply}", False
+                running.stop(f"{what}: {reply}", "quota" if quota else "relay")
             self._lanes.rest(IDLE_SECONDS)
             self._wake.set()
             return
-        backoff = relay_backoff(self._failures + 1, self._random.random())
-        self._trouble(f"{reply.phase.value}: {reply}", backoff)
+        self._trouble(f"{reply.phase.value}: {reply}", self._backoff())
+
+    def _backoff(self) -> timedelta:
+        return relay_backoff(self._health.failures + 1, self._random.random())
 
     def _trouble(self, evidence: str, backoff: timedelta) -> None:
-        now = self._clock()
-        self._failures += 1
-        self._failing_since = self._failing_since or now
-        self._lanes.rest(backoff.total_seconds())
-        if self._patience is not None and now - self._failing_since >= self._patience:
+        # What fails while the connections rest already is the same trouble, met by another of them.
+        exhausted = self._health.failed(self._clock(), again=not self._lanes.resting)
+        if not self._lanes.resting:
+            self._lanes.rest(backoff.total_seconds())
+        if exhausted and self._gave_up is None:
             self._gave_up = RelayError(
                 f"The relay {self._relay} takes nothing ({evidence}): mend it (`digest doctor relay` helps) "
                 "and run this again; nobody was lost or blamed."
             )
             self.stop()
 
-    def _on_wire(self) -> int:
-        return sum(batch.on_wire for running in self._jobs.values() for batch in running.batches.values())
-
-    def _claims(self, room: int) -> Claims:
-        """Choose rows to claim: the issues share the connections, each one's batches go in order."""
-        claims: Claims = {}
-        waiting = [running for running in self._jobs.values() if running.queued]
-        for place, running in enumerate(waiting):
-            share = -(-room // (len(waiting) - place))
-            for seq, batch in sorted(running.batches.items()):
-                count = min(share, len(batch.queue))
-                if count > 0:
-                    rows = [batch.queue.popleft() for _ in range(count)]
-                    claims.setdefault(running.job.issue.id, {})[seq] = rows
-                    room, share = room - count, share - count
-        return claims
-
-    def _tell(self, issue_id: int, turns: list[Turn]) -> None:
-        states = [result.state for turn in turns for result in turn.results]
+    def _tell(self, issue_id: int, mine: list[Turn]) -> None:
+        states = [result.state for turn in mine for result in turn.results]
         before = self._progress.get(issue_id, Progress(issue_id=issue_id))
         accepted = states.count(DeliveryState.ACCEPTED)
         self._progress[issue_id] = after = Progress(
@@ -312,4 +374,4 @@ class Sender:
         self._on_progress(after)
 
     async def _in_thread(self, call: Callable[..., T], *args: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
+        return await self._loop.run_in_executor(self._thread, call, *args)

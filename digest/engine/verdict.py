@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from digest.delivery.breaker import Breaker
 from digest.delivery.outcome import Kind, Outcome
 from digest.delivery.reply import classify
-from digest.delivery.retry import Attempts, Next, decide
+from digest.delivery.retry import PLAIN, Attempts, Next, decide
 from digest.engine.job import Running
-from digest.model import Reply
+from digest.model import DeliveryState, Reply
 from digest.store.bounces import Effect
 from digest.store.ledger import Row, epoch
 from digest.store.tick import Result
@@ -43,22 +44,21 @@ def judge(
 ) -> Judged:
     """Classify a reply, decide what follows, and count it for the issue's breaker."""
     outcome = classify(reply)
-    running.breaker = running.breaker.record(outcome)
-    decided = decide(
-        outcome,
-        state=Attempts(
-            attempts=row.attempts,
-            losses=row.losses,
-            soft=row.soft,
-            first_attempt_at=datetime.fromtimestamp(row.first_at, UTC) if row.first_at else None,
-        ),
-        now=now,
-        expire_after=policy.expire_after,
-        on_unknown=policy.on_unknown,
-        jitter=jitter,
-        relay_takes=running.breaker.relay_takes,
-        relay_failures=relay_failures,
-    )
+    if outcome.kind is Kind.ACCEPTED and _calm(running.breaker):
+        # Thousands a second are this and no more: neither the breaker nor the decision could differ.
+        decided = PLAIN[Kind.ACCEPTED]
+    else:
+        running.breaker = running.breaker.record(outcome)
+        decided = decide(
+            outcome,
+            state=_attempts(row),
+            now=now,
+            expire_after=policy.expire_after,
+            on_unknown=policy.on_unknown,
+            jitter=jitter,
+            relay_takes=running.breaker.relay_takes,
+            relay_failures=relay_failures,
+        )
     result = Result(
         subscriber_id=row.recipient.id,
         state=decided.state,
@@ -73,6 +73,24 @@ def judge(
         effect=_effect(outcome, decided, row),
     )
     return Judged(outcome=outcome, next=decided, result=result)
+
+
+def unsent(row: Row) -> Result:
+    """Say of a claimed row that nothing of it has left: it is pending again, as if never claimed."""
+    return Result(subscriber_id=row.recipient.id, state=DeliveryState.PENDING, attempt=False)
+
+
+def _calm(breaker: Breaker) -> bool:
+    return breaker.first is Kind.ACCEPTED and breaker.run == 0
+
+
+def _attempts(row: Row) -> Attempts:
+    return Attempts(
+        attempts=row.attempts,
+        losses=row.losses,
+        soft=row.soft,
+        first_attempt_at=datetime.fromtimestamp(row.first_at, UTC) if row.first_at else None,
+    )
 
 
 def _effect(outcome: Outcome, decided: Next, row: Row) -> Effect:
