@@ -20,8 +20,8 @@ from digest.web.server import serve as serve_pages
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(name="run")(run)
-    app.command(name="serve")(serve)
+    app.command(name="run", rich_help_panel="Publish")(run)
+    app.command(name="serve", rich_help_panel="Readers")(serve)
 
 
 def run(ctx: typer.Context) -> None:

@@ -47,7 +47,7 @@ class Choice:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(name="send")(command)
+    app.command(name="send", rich_help_panel="Publish")(command)
 
 
 def command(
