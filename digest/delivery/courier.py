@@ -4,6 +4,7 @@ Knows one relay and no issue. What goes wrong comes back as a Reply that names i
 """
 
 import asyncio
+import os
 import ssl
 from dataclasses import dataclass
 from functools import cached_property
@@ -94,6 +95,10 @@ def _reply(phase: Phase, error: Exception) -> Reply:
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return Reply(phase=phase, code=max(0, error.code), text=error.message)
     cause = error.__cause__ or error
+    text = str(cause) or str(error) or type(cause).__name__
     if isinstance(cause, ssl.SSLError):
         phase = Phase.TLS
-    return Reply(phase=phase, code=0, text=str(cause) or str(error) or type(cause).__name__)
+    elif isinstance(cause, ConnectionError) and cause.errno:
+        # asyncio says "Connect call failed" whatever the system said.
+        text = os.strerror(cause.errno)
+    return Reply(phase=phase, code=0, text=text)
