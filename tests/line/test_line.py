@@ -81,7 +81,9 @@ def test_fifty_readers_are_mailed_once_and_a_second_send_mails_nobody(
     with serving(SmtpServer()) as relay:
         site = Site(tmp_path, feed=feed, smtp=relay.port, database=database)
         site.run("init")
-        addresses = site.readers(50)
+        addresses = [f"reader{number}@mail.example" for number in range(50)]
+        (tmp_path / "readers.csv").write_text("email\n" + "\n".join(addresses) + "\n", encoding="utf-8")
+        site.run("subscribers", "import", "readers.csv", "--confirmed")
         site.run("send", "--yes")
         assert sorted(relay.recipients) == sorted(addresses)
         again = site.run("send", "--yes")
@@ -99,8 +101,7 @@ def test_after_kill_nine_nobody_is_lost_and_doubles_are_named(
 ) -> None:
     with serving(SmtpServer(pause=0.01)) as relay:
         site = Site(tmp_path, feed=feed, smtp=relay.port, database=database, connections=5)
-        site.run("init")
-        addresses = site.readers(600)
+        addresses = site.install(600)
         kills = 3
         for kill in range(1, kills + 1):
             with site.start("send", "--yes") as process:
@@ -123,8 +124,7 @@ def test_after_kill_nine_nobody_is_lost_and_doubles_are_named(
 def test_sigterm_drains_and_leaves_nothing_unknown(tmp_path: Path, feed: str, database: str) -> None:
     with serving(SmtpServer(pause=0.02)) as relay:
         site = Site(tmp_path, feed=feed, smtp=relay.port, database=database, connections=5)
-        site.run("init")
-        addresses = site.readers(300)
+        addresses = site.install(300)
         with site.start("send", "--yes") as process:
             until(relay, 50)
             process.send_signal(signal.SIGTERM)
@@ -155,8 +155,7 @@ def test_one_click_takes_a_reader_out_of_an_issue_in_mid_send(
 ) -> None:
     with serving(SmtpServer(pause=0.2)) as relay:
         site = Site(tmp_path, feed=feed, smtp=relay.port, database=database, connections=2)
-        site.run("init")
-        addresses = site.readers(60)
+        addresses = site.install(60)
         leaver, stays = addresses[-1], addresses[-2]
         form = {"List-Unsubscribe": "One-Click"}
         with pages(site) as client, site.start("send", "--yes") as sending:

@@ -1,13 +1,21 @@
 """A site as an operator has it: a folder with config.toml, a feed on loopback, and the real command."""
 
+import contextlib
 import json
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from digest.config.database import resolved_url
+from digest.links import new_key
+from digest.store import subscribers
+from digest.store.database import Store
+from digest.store.schema import upgrade
 
 DIGEST = Path(sys.executable).with_name("digest")
 
@@ -75,6 +83,21 @@ class Site:
         (folder / "config.toml").write_text(text, encoding="utf-8")
         self.environ = {**os.environ, "NO_COLOR": "1", "NO_PROXY": "*"}
 
+    def install(self, readers: int) -> Sequence[str]:
+        """Make the key and the database as `init` does, with so many readers; give their addresses."""
+        key = self.folder / "secret.key"
+        key.touch(mode=0o600)
+        key.write_text(new_key() + "\n", encoding="utf-8")
+        url = resolved_url(self.database, self.folder)
+        addresses = [f"reader{number}@mail{number % 7}.example" for number in range(1, readers + 1)]
+        now = datetime.now(UTC)
+        with contextlib.closing(Store(url)) as store:
+            upgrade(store, now)
+            with store.write() as session:
+                newcomers = [subscribers.Newcomer(email=one, newsletter="daily") for one in addresses]
+                subscribers.add(session, newcomers, now)
+        return addresses
+
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start the command and go on."""
         return subprocess.Popen(
@@ -97,10 +120,3 @@ class Site:
     def json(self, *arguments: str) -> Any:
         """Run the command with --json, and read what it says."""
         return json.loads(self.run(*arguments, "--json").stdout)
-
-    def readers(self, count: int) -> Sequence[str]:
-        """Import so many confirmed readers; give their addresses."""
-        addresses = [f"reader{number}@mail{number % 7}.example" for number in range(1, count + 1)]
-        (self.folder / "readers.csv").write_text("email\n" + "\n".join(addresses) + "\n", encoding="utf-8")
-        self.run("subscribers", "import", "readers.csv", "--confirmed")
-        return addresses
