@@ -83,6 +83,7 @@ class Wire(asyncio.Protocol):
             self.abort("this program stopped in the middle of a transaction")
             raise
         finally:
+            self._leave_chatter()
             self._busy = False
         return reply
 
@@ -118,14 +119,18 @@ class Wire(asyncio.Protocol):
 
     def _write(self, octets: bytes) -> bool:
         """Write what is to be answered next; False where the connection is over, or nobody listens there."""
-        if self._replies and not self.lost:
-            code, text = self._replies[0]
-            self.abort(f"the relay sent what nothing had asked for: {code} {text}")
+        self._leave_chatter()
         if self.lost:
-            self._replies.clear()
             return False
         self._transport.write(octets)
         return True
+
+    def _leave_chatter(self) -> None:
+        """Leave a relay that has said more than it was asked: a 421, or a next answer come too soon."""
+        if self._replies:
+            code, text = self._replies[0]
+            self._replies.clear()
+            self.abort(f"the relay sent what nothing had asked for: {code} {text}")
 
     async def _reply(self, step: Step) -> Reply:
         if not self._replies and not self.lost:

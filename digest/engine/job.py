@@ -49,6 +49,8 @@ class Running:
     """Batches that somebody else has taken from this run: they stay his."""
     claiming: bool = True
     """Cleared by a hold, a cancellation or a stop: what is on the wire is awaited, nothing more leaves."""
+    served: int = 0
+    """The round in which it was last given connections."""
     unanswered: int = 0
     """How many messages in a row the relay has taken without a word."""
     hold_code: str = "relay"

@@ -14,15 +14,27 @@ def claims(jobs: Iterable[Running], room: int) -> Claims:
     """Take rows from the queues, as many as fit: the issues share, each one's batches go in order."""
     chosen: Claims = {}
     waiting = [running for running in jobs if running.queued] if room else []
-    for place, running in enumerate(waiting):
-        share = -(-room // (len(waiting) - place))
-        for seq, batch in sorted(running.batches.items()):
-            count = min(share, len(batch.queue))
-            if count > 0:
-                rows = [batch.queue.popleft() for _ in range(count)]
-                chosen.setdefault(running.job.issue.id, {})[seq] = rows
-                room, share = room - count, share - count
+    # Whoever has least on the wire is first; where it is one connection that they share, they take turns.
+    waiting.sort(key=lambda running: (running.on_wire, running.served))
+    turn = max((running.served for running in waiting), default=0) + 1
+    while room and waiting:
+        for place, running in enumerate(waiting):
+            share = min(-(-room // (len(waiting) - place)), running.queued)
+            if share:
+                _claim(running, share, chosen.setdefault(running.job.issue.id, {}))
+                running.served = turn
+                room -= share
+        # What some did not need is shared among the others.
+        waiting = [running for running in waiting if running.queued]
     return chosen
+
+
+def _claim(running: Running, count: int, mine: dict[int, list[Row]]) -> None:
+    for seq, batch in sorted(running.batches.items()):
+        taken = min(count, len(batch.queue))
+        if taken:
+            mine.setdefault(seq, []).extend(batch.queue.popleft() for _ in range(taken))
+            count -= taken
 
 
 def turns(jobs: Iterable[Running], chosen: Claims) -> dict[int, list[Turn]]:

@@ -148,3 +148,10 @@ async def test_a_reply_without_end_is_cut_off() -> None:
         wire = peer.wire
         assert wire is not None
         assert len(wire._buffer) + sum(map(len, wire._lines)) <= REPLY_OCTETS + 1000
+
+
+async def test_a_goodbye_right_behind_an_acceptance_ends_the_connection_before_its_next_use() -> None:
+    peer = Peer([REPLIES], [b"250 taken\r\n421 4.4.2 bye\r\n"])
+    assert (await transact(peer)).code == 250
+    assert peer.wire is not None
+    assert "421 4.4.2 bye" in peer.wire.lost

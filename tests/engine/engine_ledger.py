@@ -1,11 +1,16 @@
 """An issue in a ledger, ready to be sent, and what the tests of the engine ask about it."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
+from smtp_server import SmtpServer
 
+from digest.delivery.courier import Relay
 from digest.engine.job import Job
+from digest.engine.sender import Sender
 from digest.model import Counts, DeliveryState, Issue, IssueState, Recipient, Slot, SubscriberState
 from digest.store import issues, ledger
 from digest.store.database import Store
@@ -118,3 +123,44 @@ def in_state(store: Store, issue: Issue, wanted: DeliveryState) -> set[int]:
             DELIVERY.c.issue_id == issue.id, DELIVERY.c.state == wanted.value
         )
         return set(session.connection().execute(query).scalars())
+
+
+class Clock:
+    """A clock that stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def sender(
+    store: Store,
+    server: SmtpServer,
+    *,
+    connections: int = 5,
+    messages: int = 500,
+    seconds: float = 30,
+    account: tuple[str, str] = ("", ""),
+    **options: Any,
+) -> Sender:
+    """Give a sender for a test's server. `seconds` is how long the relay may take for a reply."""
+    relay = Relay(
+        host="127.0.0.1",
+        port=server.port,
+        security="none",
+        username=account[0],
+        password=account[1],
+        timeout=seconds,
+        connections=connections,
+        messages_per_connection=messages,
+    )
+    return Sender(store, relay, **options)
+
+
+async def until(true: Callable[[], object], seconds: float = 20) -> None:
+    """Wait for something that another task or thread brings about."""
+    async with asyncio.timeout(seconds):
+        while not true():  # noqa: ASYNC110 - another thread sets no event of ours
+            await asyncio.sleep(0.002)
