@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from feed_server import FeedServer
-from travelled import newsroom, settings
 from smtp_server import SmtpServer
+from travelled import newsroom, settings
 
 from digest.model import Channel, IssueState
 from digest.store import issues, subscribers
