@@ -38,20 +38,15 @@ class Alerts:
         self._settings = settings
         self._next: dict[str, datetime] = {}
 
-    async def alert(self, key: str, subject: str, text: str, now: datetime, *, editors: bool = False) -> None:
-        """Tell about trouble. `key` names the trouble; while it lasts it is told once in a while.
-
-        `editors` are told too of what is theirs to decide.
-        """
+    async def alert(self, key: str, subject: str, text: str, now: datetime) -> None:
+        """Tell about trouble. `key` names the trouble; while it lasts it is told once in a while."""
         if now < self._next.get(key, now):
             return
         # Before anything is awaited, so that two who find the same trouble tell it once.
         self._next = {old: at for old, at in self._next.items() if now < at} | {key: now + REPEAT}
         subject, text = _clean(subject), _clean(text)
         log.error("alert", key=_clean(key), subject=subject)
-        others = self._settings.editors.addresses if editors else ()
-        to = dict.fromkeys((*self._settings.alerts.to, *others))
-        mailed = await self._mail(subject, text, now, tuple(to))
+        mailed = await self._mail(subject, text, now)
         called = await self._call(f"{subject}\n\n{text}\n")
         if not (mailed or called):
             self._next[key] = now + AGAIN
@@ -70,7 +65,7 @@ class Alerts:
 
     async def report(self, subject: str, text: str, now: datetime) -> None:
         """Tell how an issue ended, and call the ping's URL: silence is never success."""
-        await self._mail(_clean(subject), _clean(text), now, self._settings.alerts.to)
+        await self._mail(_clean(subject), _clean(text), now)
         url = self._settings.alerts.ping_url
         if url:
             try:
@@ -103,9 +98,9 @@ class Alerts:
             log.warning("alert.command_failed", command=command[0], exit_code=process.returncode)
         return process.returncode == 0
 
-    async def _mail(self, subject: str, text: str, now: datetime, to: tuple[str, ...]) -> bool:
-        """Mail to these addresses; True where the relay took it for any of them."""
-        smtp, mail = self._settings.smtp, self._settings.mail
+    async def _mail(self, subject: str, text: str, now: datetime) -> bool:
+        """Mail to the operator; True where the relay took it for any of the addresses."""
+        smtp, mail, to = self._settings.smtp, self._settings.mail, self._settings.alerts.to
         if not to or not smtp.host:
             return False
         message = EmailMessage(policy=SMTP)

@@ -90,7 +90,7 @@ class Look:
             self._drafted[key] = asked
 
     async def _draft(self, newsletter: Newsletter, slot: Slot) -> Draft:
-        """Draft, and tell the editors where that has taken their approval back."""
+        """Draft, and tell where that has taken their approval back."""
         made = await asyncio.to_thread(draft, self._desk, newsletter, slot)
         if made.changed:
             name, what = issues.name(made.issue), "Edited, trashed or mailed since it was approved"
@@ -98,7 +98,7 @@ class Look:
             then = "Please approve it again." if wanted else "It goes out as it is now."
             text = f"{what}: {'; '.join(made.changed)}. {then}"
             await self._alerts.alert(
-                f"changed:{name}:{text}", f"{name} has changed", text, self._desk.clock(), editors=True
+                f"changed:{name}:{text}", f"{name} has changed", text, self._desk.clock()
             )
         return made
 
@@ -111,7 +111,7 @@ class Look:
         name = f"{newsletter.name} {slot.name}"
         text = f"{name} is due and waits for approval: digest issues approve {slot.name}"
         title = f"{name} waits for approval"
-        await self._alerts.alert(f"await:{name}", title, text, self._desk.clock(), editors=True)
+        await self._alerts.alert(f"await:{name}", title, text, self._desk.clock())
 
     def _is_empty(self, newsletter: Newsletter, slot: Slot) -> bool:
         with self._desk.store.read() as session:
