@@ -28,8 +28,8 @@ LONGEST = 64 * 1024 * 1024
 class Bad:
     """Bad behaviour: where, how, and when.
 
-    `how` is a reply (`451 4.7.1 later`; 421 also closes), or one of `close`, `reset`, `hang`, `trickle` (the
-    usual reply, octet by octet), `garbage`, `endless` (a line without end).
+    `how` is a reply (`451 4.7.1 later`; where its last line is a 421, the connection ends), or one of `close`,
+    `reset`, `hang`, `trickle` (the usual reply, octet by octet), `garbage`, `endless` (a line without end).
     """
 
     at: At
@@ -278,7 +278,7 @@ class _Session:
         if how in ways:
             await ways[how]()
         await self._write("\x00\x01 no SMTP" if how == "garbage" else how)
-        if how.startswith("421"):
+        if how.rpartition("\n")[2].startswith("421"):
             raise _Gone
         return False
 
