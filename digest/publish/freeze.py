@@ -1,6 +1,7 @@
 """Freezes: fixes an issue's bytes and audience in one transaction, or holds it and says why."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import httpx2
@@ -46,7 +47,9 @@ async def obstacle(desk: Desk, newsletter: Newsletter, issue: Issue) -> Obstacle
     """Say what keeps an issue from being frozen; None where nothing does."""
     found = await asyncio.to_thread(_audience_obstacle, desk, newsletter, issue)
     if found is None and desk.settings.web.verify and not desk.settings.is_rehearsal:
-        problem = await _public_url_problem(desk)
+        # What is held already is looked at again soon enough.
+        pauses = () if issue.state is IssueState.HELD else PAUSES
+        problem = await _public_url_problem(desk, pauses)
         found = Obstacle(code="public_url", reason=problem) if problem else None
     return found
 
@@ -67,12 +70,12 @@ def _audience_obstacle(desk: Desk, newsletter: Newsletter, issue: Issue) -> Obst
     return None
 
 
-async def _public_url_problem(desk: Desk) -> str:
+async def _public_url_problem(desk: Desk, pauses: Sequence[float]) -> str:
     """Ask the reader pages who they are: an issue with dead unsubscribe links must not go out."""
     url = f"{desk.settings.web.public_url}/healthz"
     mine = await asyncio.to_thread(_uid, desk)
     wrong = await _who_answers(desk, url, mine)
-    for pause in PAUSES:
+    for pause in pauses:
         if wrong:
             await asyncio.sleep(pause)
             wrong = await _who_answers(desk, url, mine)
@@ -87,10 +90,14 @@ async def _who_answers(desk: Desk, url: str, mine: str) -> str:
     try:
         async with asyncio.timeout(VERIFY_SECONDS), client(desk.settings.site.url) as http:
             answer = await http.get(url)
-            found = answer.json().get("installation") if answer.is_success else None
-    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, TimeoutError, ValueError, AttributeError) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, TimeoutError) as error:
         return f"does not answer ({str(error) or type(error).__name__})"
-    return "" if found == mine else "is not this installation"
+    try:
+        said = answer.json() if answer.is_success else None
+    except ValueError:
+        said = None
+    ours = isinstance(said, dict) and said.get("installation") == mine
+    return "" if ours else f"is not this installation (it answers {answer.status_code})"
 
 
 def _uid(desk: Desk) -> str:

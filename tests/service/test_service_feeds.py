@@ -1,0 +1,162 @@
+"""Feeds that fail: at the slot, for hours, for good."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from press import NEXT, ON_SQLITE, SLOT, live, live_at, live_until, press
+
+from digest.model import IssueState
+from digest.store.database import Store
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+
+
+async def test_a_feed_that_fails_at_the_slot_is_replaced_by_its_last_good_fetch_and_told(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        service = room.service()
+        await live_at(service, room.clock, room.clock(), SLOT.instant - 119 * MINUTE)
+        room.site.down()
+        await live_at(service, room.clock, SLOT.instant)
+        assert room.issue().state is IssueState.SENT
+        assert set(room.copies.values()) == {1}
+        older, report = room.letters
+        assert str(older["Subject"]) == "daily: made of an older fetch of a feed"
+        assert "answers 500" in older.get_content()
+        assert "3 of 3 accepted" in str(report["Subject"])
+
+
+@ON_SQLITE
+async def test_a_stale_feed_is_asked_every_five_minutes_and_the_issue_goes_out_when_it_is_back(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        service = room.service()
+        await live_at(service, room.clock, room.clock(), SLOT.instant - 2 * HOUR)
+        room.site.down()
+        await live_at(service, room.clock, SLOT.instant)
+        asked = len(room.site.asked)
+        await live_until(service, room.clock, SLOT.instant + 10 * MINUTE, every=1)
+        assert len(room.site.asked) - asked == 2
+        assert not room.mailed
+        room.site.up()
+        room.publish("from-the-dark-hours", minutes_ago=60)
+        await live_until(service, room.clock, SLOT.instant + 15 * MINUTE, every=1)
+        assert room.issue().state is IssueState.SENT
+        assert room.decided() == {"ferry-runs-again": "included", "from-the-dark-hours": "included"}
+        assert "daily: waiting for a feed" in room.told
+
+
+@ON_SQLITE
+async def test_a_feed_that_is_back_is_asked_unconditionally_before_freezing(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        service = room.service()
+        await live_at(service, room.clock, room.clock())
+        room.site.down()
+        await live_until(service, room.clock, SLOT.instant + 13 * MINUTE, every=60)
+        room.site.up()
+        # The quarter of an hour comes before the next five minutes are over.
+        await live_until(service, room.clock, SLOT.instant + 20 * MINUTE, every=1)
+        assert room.issue().state is IssueState.SENT
+        assert room.site.conditions[-1] == {}
+
+
+@ON_SQLITE
+async def test_an_issue_whose_feed_stays_away_is_skipped_and_carried(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        service = room.service()
+        await live(service)
+        room.site.down()
+        await live_until(service, room.clock, SLOT.instant + 6 * HOUR + MINUTE, every=60)
+        assert room.issue().state is IssueState.SKIPPED
+        assert not room.mailed
+        assert f"daily {SLOT.name} was skipped" in room.told
+        room.site.up()
+        await live_at(service, room.clock, NEXT.instant)
+        assert room.decided(NEXT) == {"ferry-runs-again": "included"}
+        assert set(room.copies.values()) == {1}
+
+
+@ON_SQLITE
+async def test_a_feed_that_is_down_is_told_every_six_hours_and_its_return_ends_that(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path, now=SLOT.instant + HOUR) as room:
+        service = room.service()
+        await live(service)
+        room.site.down()
+        await live_until(service, room.clock, SLOT.instant + 2 * HOUR, every=15)
+        assert room.told == []
+        await live_until(service, room.clock, SLOT.instant + 10 * HOUR, every=30)
+        assert room.told == [f"The feed {room.site.feed_url} is down"] * 2
+        room.site.up()
+        await live_at(service, room.clock, SLOT.instant + 10 * HOUR + 15 * MINUTE)
+        room.site.down()
+        await live_at(service, room.clock, SLOT.instant + 13 * HOUR)
+        assert len(room.told) == 3
+
+
+@ON_SQLITE
+async def test_another_feed_that_is_down_delays_no_newsletter_that_does_not_take_from_it(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        sport = f"{room.site.base}/sport"
+        room.site.feeds["/sport"] = []
+        room.feeds = [room.site.feed_url, sport]
+        room.newsletters = room.newsletters + f'feeds = ["{room.site.feed_url}"]\n'
+        room.site.down("/sport")
+        service = room.service()
+        await live_at(service, room.clock, room.clock(), SLOT.instant)
+        assert room.issue().state is IssueState.SENT
+        assert f"The feed {sport} is down" in room.told
+
+
+@ON_SQLITE
+async def test_a_trashed_post_is_caught_by_the_fetch_before_freezing(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        room.publish("older-story", minutes_ago=300)
+        service = room.service()
+        await live_at(service, room.clock, room.clock(), SLOT.instant - 2 * MINUTE)
+        assert "ferry-runs-again" in room.decided()
+        room.site.stories.pop(0)
+        await live_at(service, room.clock, SLOT.instant)
+        assert room.decided() == {"older-story": "included"}
+        assert b"Ferry runs again" not in room.mailed[0].data
+
+
+@ON_SQLITE
+async def test_a_site_that_asks_for_time_is_given_it(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        service = room.service()
+        await live(service)
+        room.site.down(status=503, Retry_After="7200")
+        await live_at(service, room.clock, room.clock() + 15 * MINUTE)
+        asked = len(room.site.asked)
+        await live_until(service, room.clock, room.clock() + 119 * MINUTE, every=15)
+        assert len(room.site.asked) == asked
+        await live_at(service, room.clock, room.clock() + 15 * MINUTE)
+        assert len(room.site.asked) == asked + 1
+
+
+@ON_SQLITE
+async def test_a_feed_that_is_gone_is_told_at_once_and_left_alone_for_a_day(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path, now=SLOT.instant + HOUR) as room:
+        service = room.service()
+        await live(service)
+        room.site.down(status=410)
+        await live_at(service, room.clock, room.clock() + 15 * MINUTE)
+        assert room.told == [f"The feed {room.site.feed_url} is down"]
+        assert "gone for good" in room.letters[0].get_content()
+        asked = room.site.asked.count("/feed")
+        await live_until(service, room.clock, SLOT.instant + 20 * HOUR, every=120)
+        assert room.site.asked.count("/feed") == asked
+        room.site.up()
+        await live_at(service, room.clock, NEXT.instant + 2 * HOUR)
+        assert room.issue(NEXT).state is IssueState.SENT
