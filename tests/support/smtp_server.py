@@ -28,7 +28,7 @@ LONGEST = 64 * 1024 * 1024
 class Bad:
     """Bad behaviour: where, how, and when.
 
-    `how` is a reply (`451 4.7.1 later`; where its last line is a 421, the connection ends), or one of `close`,
+    `how` is a reply (`451 4.7.1 later`; one whose last line is a 421 closes), or one of `close`,
     `reset`, `hang`, `trickle` (the usual reply, octet by octet), `garbage`, `endless` (a line without end).
     """
 
