@@ -32,10 +32,13 @@ SECONDS = 30
 
 
 class Alerts:
-    """The operator's ear. One for the life of a process: it remembers what it has told."""
+    """The operator's ear. One for the life of a process: it remembers what it has told.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    `seconds` is what each way of telling may take.
+    """
+
+    def __init__(self, settings: Settings, *, seconds: float = SECONDS) -> None:
+        self._settings, self._seconds = settings, seconds
         self._next: dict[str, datetime] = {}
 
     async def alert(self, key: str, subject: str, text: str, now: datetime) -> None:
@@ -69,7 +72,10 @@ class Alerts:
         url = self._settings.alerts.ping_url
         if url:
             try:
-                async with asyncio.timeout(SECONDS), httpx2.AsyncClient(timeout=SECONDS) as client:
+                async with (
+                    asyncio.timeout(self._seconds),
+                    httpx2.AsyncClient(timeout=self._seconds) as client,
+                ):
                     (await client.get(url)).raise_for_status()
             except (httpx2.HTTPError, httpx2.InvalidURL, OSError, TimeoutError) as error:
                 log.warning("alert.ping_failed", reason=str(error) or type(error).__name__)
@@ -88,7 +94,7 @@ class Alerts:
             return False
         with contextlib.suppress(TimeoutError):
             try:
-                async with asyncio.timeout(SECONDS):
+                async with asyncio.timeout(self._seconds):
                     await process.communicate(text.encode())
             finally:
                 if process.returncode is None:
@@ -112,7 +118,7 @@ class Alerts:
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(text)
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(self._seconds):
                 await aiosmtplib.send(
                     message,
                     sender=mail.envelope,
@@ -123,7 +129,7 @@ class Alerts:
                     password=smtp.password.get_secret_value() or None,
                     use_tls=smtp.security == "tls",
                     start_tls=smtp.security == "starttls",
-                    timeout=SECONDS,
+                    timeout=self._seconds,
                 )
         except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
             log.warning("alert.mail_failed", reason=_clean(str(error)) or type(error).__name__)

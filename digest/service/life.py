@@ -29,10 +29,10 @@ Serve = Callable[[asyncio.Event], Awaitable[None]]
 
 
 class Service:
-    """The line on schedule. The caller holds the sender's role."""
+    """The line on schedule. The caller holds the sender's role. `last_look` is in seconds."""
 
-    def __init__(self, desk: Desk, alerts: Alerts) -> None:
-        self._desk, self._alerts = desk, alerts
+    def __init__(self, desk: Desk, alerts: Alerts, *, last_look: float = LAST_LOOK_SECONDS) -> None:
+        self._desk, self._alerts, self._last_look = desk, alerts, last_look
         self._wake = asyncio.Event()
         self._dispatch = Dispatch(desk, alerts, wake=self._wake.set)
         self._look = Look(desk, alerts)
@@ -53,7 +53,7 @@ class Service:
             ending.callback(pages_stop.set)
             ending.push_async_callback(self.idle)
             looks = asyncio.create_task(_and_then(self._look_again(stop), stop.set), name="looks")
-            ending.push_async_callback(_ended, looks, seconds=LAST_LOOK_SECONDS)
+            ending.push_async_callback(_ended, looks, seconds=self._last_look)
             ending.callback(self._begin_stop)
             await stop.wait()
 
