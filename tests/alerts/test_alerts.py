@@ -39,9 +39,8 @@ def alerts(
         base=base or "http://127.0.0.1:1",
     )
     (folder / "config.toml").write_text(text, encoding="utf-8")
-    return Alerts(
-        load(folder / "config.toml", {f"DIGEST_ALERTS__{key}": text for key, text in environ.items()})
-    )
+    given = {f"DIGEST_ALERTS__{key}": text for key, text in environ.items()}
+    return Alerts(load(folder / "config.toml", given), seconds=seconds)
 
 
 async def test_an_alert_is_a_mail_that_no_robot_answers(tmp_path: Path, relay: SmtpServer) -> None:
