@@ -13,6 +13,7 @@ from digest.errors import FeedError
 from digest.feed.discover import discover
 from digest.feed.fetch import Failed, Fetched, Gone, NotModified, Outcome, Validators, client, fetch
 from digest.feed.read import Reading, read
+from digest.feed.urls import public
 from digest.model import FeedStatus
 from digest.sample import feed as sample_feed
 from digest.store import articles, locks, moves
@@ -75,7 +76,7 @@ async def _one(
             await asyncio.to_thread(_not_modified, desk, status, outcome, now)
             return Collected(url=url)
         if isinstance(outcome, Fetched):
-            reading = await asyncio.to_thread(read, outcome.body, outcome.headers, url=outcome.url, now=now)
+            reading = await asyncio.to_thread(_read, outcome, now)
             arrived = await asyncio.to_thread(_take_in, desk, status, outcome, reading, now)
             log.info("feed.collected", feed=url, new=len(arrived.new), changed=len(arrived.changed))
             return Collected(url=url, arrived=arrived, complaints=reading.complaints)
@@ -106,6 +107,14 @@ async def _fetch(
         log.info("feed.discovered", page=status.url, feed=found)
         outcome = await fetch(http, found, known, now=now, conditional=False)
     return outcome
+
+
+def _read(outcome: Fetched, now: datetime) -> Reading:
+    """Read a feed. One that is damaged and shows nothing has failed: that is not "nothing new"."""
+    reading = read(outcome.body, outcome.headers, url=outcome.url, now=now)
+    if reading.complaints and not reading.articles:
+        raise FeedError(f"{public(outcome.url)} shows no article. {reading.complaints[0]}")
+    return reading
 
 
 def _failure(outcome: Failed | Gone) -> tuple[str, timedelta]:
@@ -149,7 +158,8 @@ def _not_modified(desk: Desk, status: FeedStatus, outcome: NotModified, now: dat
 
 
 def _take_in(desk: Desk, status: FeedStatus, outcome: Fetched, reading: Reading, now: datetime) -> Arrived:
-    kept = outcome.validators
+    # A feed that was cut off or damaged is asked for again as a whole, however sure its server is.
+    kept = Validators() if reading.complaints else outcome.validators
     with desk.store.write() as session:
         articles.note_fetch(
             session,

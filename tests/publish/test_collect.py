@@ -1,0 +1,322 @@
+"""Collecting: what a feed shows comes into the ledger, and what it fails to show changes nothing."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from feed_site import Answer, Story
+from press import ON_SQLITE, Press, press
+
+from digest.model import FeedStatus
+from digest.publish import Collected, collect
+from digest.store import articles
+from digest.store.database import Store
+
+HOUR = timedelta(hours=1)
+PAGE = b"<!DOCTYPE html><html><head><title>Just a moment</title></head><body>Checking you</body></html>"
+
+
+async def once(room: Press, **how: bool) -> Collected:
+    [collected] = await collect(room.desk(), **how)
+    return collected
+
+
+def status(room: Press, url: str = "") -> FeedStatus:
+    with room.store.read() as session:
+        return next(one for one in articles.feeds(session) if one.url == (url or room.site.feed_url))
+
+
+def standing(room: Press) -> dict[str, dict[str, str]]:
+    """Each article's standing with each newsletter, by guid."""
+    with room.store.read() as session:
+        return {article.guid: dict(phrases) for article, phrases in articles.listing(session, 100)}
+
+
+def everything(store: Store) -> list[tuple[Any, ...]]:
+    """Articles and judgements, row by row."""
+    with store.read() as session:
+        connection = session.connection()
+        return [
+            tuple(row)
+            for table in ("article", "judgement")
+            for row in connection.execute(sa.text(f"SELECT * FROM {table} ORDER BY 1, 2"))
+        ]
+
+
+async def test_a_first_collecting_tells_news_from_what_was_there_before(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        room.publish("yesterdays-but-fresh", minutes_ago=23 * 60)
+        room.publish("of-last-week", minutes_ago=4 * 24 * 60)
+        room.publish("of-last-year", minutes_ago=300 * 24 * 60)
+        collected = await once(room)
+        assert collected.arrived is not None
+        assert len(collected.arrived.new) == 4
+        assert standing(room) == {
+            "ferry-runs-again": {"daily": "waiting"},
+            "yesterdays-but-fresh": {"daily": "waiting"},
+            "of-last-week": {"daily": "baseline"},
+            "of-last-year": {"daily": "baseline"},
+        }
+
+
+@ON_SQLITE
+async def test_what_is_too_old_when_first_seen_stays_so(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        await once(room)
+        room.clock.now += HOUR
+        room.publish("imported", minutes_ago=8 * 24 * 60)
+        room.publish("late", minutes_ago=6 * 24 * 60)
+        await once(room)
+        room.clock.now += 3 * 24 * HOUR
+        await once(room, conditional=False)
+        assert standing(room)["imported"] == {"daily": "too old"}
+        assert standing(room)["late"] == {"daily": "waiting"}
+
+
+@ON_SQLITE
+async def test_each_newsletter_judges_for_itself(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        await once(room)
+        room.clock.now += 3 * 24 * HOUR
+        room.publish("todays")
+        room.newsletters += '[[newsletter]]\nname = "noon"\nschedule = "0 12 * * *"\n'
+        await once(room)
+        assert standing(room) == {
+            "ferry-runs-again": {"daily": "waiting", "noon": "baseline"},
+            "todays": {"daily": "waiting", "noon": "waiting"},
+        }
+
+
+@ON_SQLITE
+async def test_a_feed_that_is_added_later_has_a_baseline_of_its_own(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        await once(room)
+        room.clock.now += 5 * 24 * HOUR
+        sport = f"{room.site.base}/sport"
+        room.feeds = [room.site.feed_url, sport]
+        room.site.feeds["/sport"] = [
+            Story(slug="old-match", published_at=room.clock() - 3 * 24 * HOUR),
+            Story(slug="new-match", published_at=room.clock() - HOUR),
+        ]
+        room.site.down("/sport")
+        await collect(room.desk())
+        room.clock.now += HOUR
+        room.site.up("/sport")
+        await collect(room.desk())
+        assert standing(room)["old-match"] == {"daily": "baseline"}
+        assert standing(room)["new-match"] == {"daily": "waiting"}
+
+
+FAILURES = {
+    "an error": Answer(status=500),
+    "not found": Answer(status=404),
+    "forbidden": Answer(status=403, body=PAGE, headers={"Content-Type": "text/html"}),
+    "too many": Answer(status=429, headers={"Retry-After": "600"}),
+    "gone": Answer(status=410),
+    "a challenge page": Answer(body=PAGE, headers={"Content-Type": "text/html"}),
+    "nothing": Answer(body=b""),
+    "garbage": Answer(body=b"\x00\x01\x02 what is this"),
+    "cut off": Answer(body=b'<?xml version="1.0"?><rss version="2.0"><chan'),
+    "a redirect into nothing": Answer(status=302, headers={"Location": "ftp://nowhere.example/"}),
+    "a redirect in a circle": Answer(status=302, headers={"Location": "/feed"}),
+    "a false compression": Answer(body=b"no gzip", headers={"Content-Encoding": "gzip"}),
+}
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("conditional", [True, False], ids=["conditional", "unconditional"])
+@pytest.mark.parametrize("answer", FAILURES.values(), ids=FAILURES)
+async def test_a_failure_changes_nothing_but_what_is_known_of_the_feed(
+    store: Store, tmp_path: Path, answer: Answer, conditional: bool
+) -> None:
+    async with press(store, tmp_path) as room:
+        await once(room)
+        ledger, before = everything(store), status(room)
+        room.clock.now += HOUR
+        room.publish("unseen")
+        room.site.answers["/feed"] = answer
+        for failures in (1, 2):
+            collected = await once(room, conditional=conditional)
+            assert collected.error
+            assert collected.arrived is None
+            now = status(room)
+            assert (now.failures, now.last_error) == (failures, collected.error)
+            assert everything(store) == ledger
+            kept = (now.etag, now.last_modified, now.body_hash, now.good_at, now.first_fetched_at)
+            assert kept == (
+                before.etag,
+                before.last_modified,
+                before.body_hash,
+                before.good_at,
+                before.first_fetched_at,
+            )
+        room.site.up()
+        collected = await once(room, conditional=conditional)
+        assert collected.arrived is not None
+        assert [article.guid for article in collected.arrived.new] == ["unseen"]
+        assert (status(room).failures, status(room).last_error, status(room).gone) == (0, "", False)
+
+
+@ON_SQLITE
+async def test_a_feed_whose_server_is_not_there_changes_nothing(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        room.feeds = ["http://127.0.0.1:1/feed"]
+        collected = await once(room)
+        assert "cannot be reached" in collected.error
+        assert everything(store) == []
+
+
+@ON_SQLITE
+async def test_not_modified_is_neither_a_failure_nor_news(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        await once(room)
+        before = status(room)
+        room.clock.now += HOUR
+        collected = await once(room)
+        assert (collected.arrived, collected.error) == (None, "")
+        assert status(room).good_at == room.clock()
+        assert status(room).etag == before.etag
+        collected = await once(room, conditional=False)
+        assert collected.arrived is not None
+        assert collected.arrived.new == ()
+
+
+@ON_SQLITE
+async def test_one_feed_that_fails_keeps_no_other_from_being_read(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        names = [f"/feed-{number}" for number in range(6)]
+        for name in names:
+            room.site.feeds[name] = [
+                Story(slug=f"of{name}".replace("/", "-"), published_at=room.clock() - HOUR)
+            ]
+        room.feeds = [f"{room.site.base}{name}" for name in names]
+        room.site.down("/feed-0")
+        room.site.down("/feed-3")
+        collected = await collect(room.desk())
+        assert [one.url for one in collected] == room.feeds
+        assert [bool(one.error) for one in collected] == [True, False, False, True, False, False]
+        assert len(standing(room)) == 4
+
+
+async def test_two_who_collect_at_once_take_each_article_in_once(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        await once(room)
+        for number in range(20):
+            room.publish(f"story-{number}")
+        desk = room.desk()
+        await asyncio.gather(*(collect(desk, conditional=False) for _ in range(3)))
+        assert len(standing(room)) == 21
+        assert {tuple(one.values()) for one in standing(room).values()} == {("waiting",)}
+
+
+@ON_SQLITE
+async def test_a_feed_that_breaks_off_gives_what_it_has_and_is_asked_for_as_a_whole(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        room.publish("older-story", minutes_ago=300)
+        whole = room.site.answer("/feed", {})
+        end = whole.body.index(b"</item>") + len(b"</item><item><guid>")
+        room.site.answers["/feed"] = Answer(body=whole.body[:end], headers=whole.headers)
+        collected = await once(room)
+        assert set(standing(room)) == {"ferry-runs-again"}
+        assert "malformed" in collected.complaints[0]
+        room.site.up()
+        await once(room)
+        assert set(standing(room)) == {"ferry-runs-again", "older-story"}
+        assert room.site.conditions[-1] == {}
+
+
+# What sites ask for.
+
+
+@ON_SQLITE
+async def test_who_is_patient_waits_as_long_as_the_site_asks_and_a_hand_does_not(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        room.site.down(status=429, Retry_After="600")
+        await once(room, patient=True)
+        room.site.up()
+        asked = len(room.site.asked)
+        collected = await once(room, patient=True)
+        assert "not asked again before 2026-11-23 20:10 UTC" in collected.error
+        assert (len(room.site.asked), status(room).failures) == (asked, 1)
+        assert (await once(room)).error == ""
+        assert (await once(room, patient=True)).error == ""
+
+
+@ON_SQLITE
+async def test_a_permanent_redirect_is_believed_after_three_times_running(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        room.site.feeds["/new"] = room.site.stories
+        moved = Answer(status=301, headers={"Location": f"{room.site.base}/new"})
+        room.site.answers["/feed"] = moved
+        await once(room)
+        await once(room)
+        room.site.up()
+        await once(room, conditional=False)
+        room.site.answers["/feed"] = moved
+        for _ in range(3):
+            room.site.asked.clear()
+            await once(room, conditional=False)
+            assert room.site.asked == ["/feed", "/new"]
+        room.site.asked.clear()
+        await once(room)
+        assert room.site.asked == ["/new"]
+        assert len(standing(room)) == 1
+
+
+@ON_SQLITE
+async def test_a_passing_redirect_is_followed_and_never_believed(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        room.site.feeds["/elsewhere"] = room.site.stories
+        room.site.answers["/feed"] = Answer(status=302, headers={"Location": "/elsewhere"})
+        for _ in range(5):
+            assert (await once(room)).error == ""
+        room.site.asked.clear()
+        await once(room)
+        assert room.site.asked[0] == "/feed"
+
+
+@ON_SQLITE
+async def test_a_sites_own_address_is_asked_for_its_feed_once(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        link = b'<link rel="alternate" type="application/rss+xml" href="/feed">'
+        page = b"<!DOCTYPE html><html><head>" + link + b"</head><body>News</body></html>"
+        room.site.answers["/home"] = Answer(body=page, headers={"Content-Type": "text/html"})
+        room.feeds = [f"{room.site.base}/home"]
+        collected = await once(room)
+        assert (collected.error, collected.url) == ("", room.feeds[0])
+        assert set(standing(room)) == {"ferry-runs-again"}
+        room.site.asked.clear()
+        await once(room)
+        assert room.site.asked == ["/feed"]
+
+
+@ON_SQLITE
+async def test_a_page_in_the_place_of_a_known_feed_is_not_asked_for_another(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        await once(room)
+        link = b'<link rel="alternate" type="application/rss+xml" href="/comments">'
+        page = b"<!DOCTYPE html><html><head>" + link + b"</head><body>Sorry</body></html>"
+        room.site.answers["/feed"] = Answer(body=page, headers={"Content-Type": "text/html"})
+        room.site.feeds["/comments"] = [Story(slug="a-comment", published_at=room.clock())]
+        assert "web page" in (await once(room)).error
+        assert set(standing(room)) == {"ferry-runs-again"}
+
+
+@ON_SQLITE
+async def test_a_page_that_names_no_feed_is_a_failure(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        room.site.answers["/home"] = Answer(body=PAGE, headers={"Content-Type": "text/html"})
+        room.site.feeds.clear()
+        room.feeds = [f"{room.site.base}/home"]
+        assert "names no feed" in (await once(room)).error
