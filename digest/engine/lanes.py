@@ -15,6 +15,9 @@ from digest.model import Phase, Reply
 Handle = Callable[[Wire, Order], Awaitable[bool]]
 """Carries out an order on a connection; False where that connection should not be used again."""
 
+AGAIN_SECONDS = 0.05
+"""After which a connection that is being made is told again that nobody wants it."""
+
 
 class Lanes:
     """Up to `relay.connections` connections, opened as they are needed.
@@ -76,8 +79,11 @@ class Lanes:
         self._closing.set()
         while self._waiting:
             self._waiting.popleft().set_result(None)
-        for task in self._connecting:
-            task.cancel()
+        while self._connecting:
+            # More than once: asyncio.wait_for swallows a cancellation that meets its result (Python 3.11).
+            for task in self._connecting:
+                task.cancel()
+            await asyncio.wait(tuple(self._connecting), timeout=AGAIN_SECONDS)
         tasks = set(self._tasks)
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=deadline)

@@ -19,17 +19,15 @@ import structlog
 
 from digest.delivery.breaker import Breaker
 from digest.delivery.courier import Relay
-from digest.delivery.outcome import Kind
 from digest.delivery.pace import Pace
-from digest.delivery.reply import classify
-from digest.delivery.retry import relay_backoff
 from digest.delivery.wire import Wire
 from digest.engine.book import Book
 from digest.engine.health import Health
 from digest.engine.job import Job, Order, Running
 from digest.engine.lanes import Lanes
+from digest.engine.reactions import Reactions
 from digest.engine.shares import claims, put_back, turns
-from digest.engine.verdict import Judged, Policy, judge, unsent
+from digest.engine.verdict import Policy, judge, unsent
 from digest.errors import AddressError, RelayError, StoreError
 from digest.model import DeliveryState, IssueState, Phase, Reply
 from digest.store.database import Store
@@ -44,8 +42,6 @@ IDLE_SECONDS = 0.5
 """How often the loop looks around when nothing happens: a hold or a cancellation is seen by then."""
 LEDGER_SECONDS = 20.0
 """How long the ledger may fail: as long as PostgreSQL takes to restart. What is on the wire is kept."""
-UNANSWERED = 5
-"""Messages in a row that were taken without a word, beyond those of one broken set of connections."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +85,15 @@ class Sender:
         self._looked_at = self._ledger_good_at = self._time()
         self._pace = Pace(rate, self._time())
         self._lanes = Lanes(relay, handle=self._handle, wake=self._wake.set, refused=self._refused)
+        self._reactions = Reactions(
+            relay,
+            lanes=self._lanes,
+            pace=self._pace,
+            health=self._health,
+            clock=clock,
+            random=self._random,
+            give_up=self._give_up,
+        )
         self._thread = ThreadPoolExecutor(1, "ledger")
 
     def stop(self) -> None:
@@ -292,75 +297,17 @@ class Sender:
         )
         order.batch.on_wire -= 1
         order.batch.results.append(judged.result)
-        self._follow(wire, order, judged)
+        self._reactions.follow(wire, order, judged)
         self._wake.set()
         return not judged.next.close_connection
 
-    def _follow(self, wire: Wire, order: Order, judged: Judged) -> None:
-        """Do to the relay and the issue what a reply causes."""
-        after, running, kind = judged.next, order.running, judged.outcome.kind
-        if kind is Kind.ACCEPTED:
-            running.unanswered = 0
-            self._health.answered()
-            return
-        log.info(
-            "delivery.not_accepted",
-            issue=running.job.issue.id,
-            subscriber=order.row.recipient.id,
-            kind=kind.value,
-            reply=judged.outcome.evidence,
-        )
-        backoff = after.relay_backoff
-        if kind is Kind.CONNECTION_USED_UP:
-            # Used up before it was used, it is no such thing: without a rest this would go round.
-            backoff = None if wire.taken else self._backoff()
-        if backoff is None:
-            self._health.answered()
-        else:
-            self._trouble(judged.outcome.evidence, backoff)
-        if after.halve_rate:
-            self._pace.halve(self._time())
-        if reason := after.hold or running.breaker.tripped or self._silence(running, kind):
-            running.stop(reason, "quota" if after.hold_for is not None else "relay")
-
-    def _silence(self, running: Running, kind: Kind) -> str:
-        """Say whether the relay swallows messages: what is sent again may have arrived each time."""
-        running.unanswered += kind is Kind.UNKNOWN
-        if running.unanswered < 2 * self._relay.connections + UNANSWERED:
-            return ""
-        return (
-            f"the relay took {running.unanswered} messages in a row and answered for none: "
-            "nobody knows whether they arrived"
-        )
-
     def _refused(self, reply: Reply) -> None:
-        """Take note of a connection that could not be made ready."""
-        outcome = classify(reply, lasting=self._health.lasting(self._clock()))
-        log.warning("relay.unready", relay=str(self._relay), phase=reply.phase.value, reply=str(reply))
-        if outcome.kind in {Kind.SETUP, Kind.QUOTA}:
-            quota = outcome.kind is Kind.QUOTA
-            what = "our account's quota at the relay is used up" if quota else "the relay refuses our set-up"
-            for running in self._jobs.values():
-                running.stop(f"{what}: {reply}", "quota" if quota else "relay")
-            self._lanes.rest(IDLE_SECONDS)
-            self._wake.set()
-            return
-        self._trouble(f"{reply.phase.value}: {reply}", self._backoff())
+        self._reactions.refused(reply, self._jobs.values())
+        self._wake.set()
 
-    def _backoff(self) -> timedelta:
-        return relay_backoff(self._health.failures + 1, self._random.random())
-
-    def _trouble(self, evidence: str, backoff: timedelta) -> None:
-        # What fails while the connections rest already is the same trouble, met by another of them.
-        exhausted = self._health.failed(self._clock(), again=not self._lanes.resting)
-        if not self._lanes.resting:
-            self._lanes.rest(backoff.total_seconds())
-        if exhausted and self._gave_up is None:
-            self._gave_up = RelayError(
-                f"The relay {self._relay} takes nothing ({evidence}): mend it (`digest doctor relay` helps) "
-                "and run this again; nobody was lost or blamed."
-            )
-            self.stop()
+    def _give_up(self, error: RelayError) -> None:
+        self._gave_up = self._gave_up or error
+        self.stop()
 
     def _tell(self, issue_id: int, mine: list[Turn]) -> None:
         states = [result.state for turn in mine for result in turn.results]
