@@ -33,6 +33,11 @@ def postgresql() -> Iterator[str]:
 
         server = get_server(Path(home) / "data", cleanup_mode="delete")
         patch.undo()
+        with psycopg.connect(server.get_uri("postgres"), autocommit=True) as connection:
+            # Nobody pulls this machine's plug: what is tested are our processes' deaths, not the server's.
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                connection.execute(f"ALTER SYSTEM SET {setting} = off")
+            connection.execute("SELECT pg_reload_conf()")
         yield server.get_uri("{}").replace("postgresql://", "postgresql+psycopg://")
         server.cleanup()
 
