@@ -67,8 +67,13 @@ class Alerts:
             await self.alert(f"trouble:{what}:{error}", f"digest: trouble with {what}", str(error), clock())
 
     async def report(self, subject: str, text: str, now: datetime) -> None:
-        """Tell how an issue ended, and call the ping's URL: silence is never success."""
-        await self._mail(_clean(subject), _clean(text), now)
+        """Tell how an issue ended, and call the ping's URL: silence is never success.
+
+        The command is run where the mail fails: what refuses it may have refused the issue's last readers.
+        """
+        subject, text = _clean(subject), _clean(text)
+        if self._settings.alerts.to and not await self._mail(subject, text, now):
+            await self._call(f"{subject}\n\n{text}\n")
         url = self._settings.alerts.ping_url
         if url:
             try:

@@ -19,7 +19,7 @@ log = structlog.get_logger()
 VERIFY_SECONDS = 10
 """How long the reader pages may take to answer for themselves."""
 
-PAUSES = (0.25, 0.75)
+PAUSES = (0.2, 0.5)
 """Seconds between tries: pages that start together with the service, or a proxy that reloads, need one."""
 
 HALVED = 2

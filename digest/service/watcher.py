@@ -14,6 +14,8 @@ from digest.model import Issue, IssueState
 from digest.publish.report import report
 from digest.store import issues, watch
 
+OPEN = (IssueState.FROZEN, IssueState.SENDING)
+
 STALLED = timedelta(minutes=30)
 """An issue that waits for its readers, of whom none was settled for so long, has stalled."""
 
@@ -64,12 +66,12 @@ class Watcher:
             )
 
     def _is_quiet(self, issue: Issue, now: datetime) -> bool:
-        return issue.state is IssueState.SENDING and now - self._quiet_since(issue) >= STALLED
+        return issue.state in OPEN and now - self._quiet_since(issue) >= STALLED
 
     def _next_slot(self, issue: Issue, now: datetime) -> str:
         """Give the name of a later slot of the same newsletter that is due; empty where there is none."""
         for newsletter in self._desk.settings.newsletter:
-            if newsletter.name == issue.newsletter and issue.state is IssueState.SENDING:
+            if newsletter.name == issue.newsletter and issue.state in OPEN:
                 latest = self._desk.schedule(newsletter).latest(now)
                 return latest.name if latest is not None and latest.instant > issue.due_at else ""
         return ""

@@ -128,10 +128,11 @@ async def test_a_command_that_fails_raises_nothing(tmp_path: Path, relay: SmtpSe
 )
 async def test_a_relay_that_fails_raises_nothing(tmp_path: Path, bad: Bad) -> None:
     async with SmtpServer(bad) as relay:
-        told = alerts(tmp_path, port=relay.port, COMMAND="tee alert.txt")
+        told = alerts(tmp_path, port=relay.port, COMMAND="tee -a alert.txt")
         await told.alert("key", "Trouble", "It is so.", NOW)
         await told.report("daily is sent", "All of them.", NOW)
-        assert (tmp_path / "alert.txt").exists()
+        said = (tmp_path / "alert.txt").read_text(encoding="utf-8")
+        assert said == "Trouble\n\nIt is so.\ndaily is sent\n\nAll of them.\n"
 
 
 async def test_ways_of_telling_that_hang_are_given_up(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ async def test_the_feed_is_asked_every_quarter_of_an_hour_and_unconditionally_be
         assert [bool(sent) for sent in room.site.conditions[3:]] == [False]
 
 
+@ON_SQLITE
 async def test_a_week_of_days_mails_each_article_once(store: Store, tmp_path: Path) -> None:
     async with press(store, tmp_path, readers=1) as room:
         service = room.service()

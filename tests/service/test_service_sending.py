@@ -226,6 +226,8 @@ async def test_the_issue_of_a_newsletter_that_was_taken_out_keeps_no_other_from_
         assert room.issue().state is IssueState.SENT
         [alert] = [letter for letter in room.letters if "trouble with old" in str(letter["Subject"])]
         assert "There is no newsletter 'old'" in alert.get_content()
+        await live_at(restarted, room.clock, SLOT.instant + 31 * MINUTE)
+        assert "old 2026-11-24T06:00 has stalled" in room.told
 
 
 @ON_SQLITE
