@@ -5,10 +5,12 @@ validators of an outcome once it could use the body, and keeps the old ones on a
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from http import HTTPStatus
 
@@ -95,7 +97,14 @@ def client(contact_url: str) -> httpx2.AsyncClient:
         headers={"User-Agent": f"digest/{__version__} (+{contact_url})", "Accept": _ACCEPT},
         timeout=httpx2.Timeout(FETCH_SECONDS, connect=CONNECT_SECONDS),
         follow_redirects=False,  # each target is looked at first
+        verify=_tls(),
     )
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Read the system's authorities once: it blocks for tens of milliseconds."""
+    return ssl.create_default_context()
 
 
 async def fetch(

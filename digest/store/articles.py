@@ -80,7 +80,11 @@ def upsert(session: Session, feed_id: int, articles: Sequence[Article], now: dat
         elif row.fingerprint != value.fingerprint and value.guid not in new:
             row.changed_at = now
             changed[value.guid] = row
-        row.sqlmodel_update(rows.article_columns(value))
+        columns = rows.article_columns(value)
+        if value.published_at == now:
+            # Without a date of its own it was given the time of reading: the first one stays.
+            del columns["published_at"]
+        row.sqlmodel_update(columns)
         row.vanished_at = None
         session.add(row)
     session.flush()

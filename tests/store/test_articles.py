@@ -102,6 +102,19 @@ def test_an_edit_is_taken_in_and_told(store: Store) -> None:
     assert read(store, shown("a", title="High tides")).changed == ()
 
 
+def test_an_article_without_a_date_keeps_the_time_at_which_it_was_first_seen(store: Store) -> None:
+    """What has no date of its own is read as published now, whenever that is."""
+    read(store, shown("a"))
+    later = NOW + timedelta(hours=3)
+    read(store, shown("a", hours=-3), now=later)
+    bumped = later + timedelta(hours=3)
+    with store.read() as session:
+        assert articles.recent(session, [URL], 1)[0].published_at == NOW
+    read(store, shown("a", hours=-5), now=bumped)
+    with store.read() as session:
+        assert articles.recent(session, [URL], 1)[0].published_at == NOW + timedelta(hours=5)
+
+
 def test_comments_are_counted_without_being_an_edit(store: Store) -> None:
     read(store, shown("a", comments=1))
     assert read(store, shown("a", comments=7)).changed == ()
