@@ -15,9 +15,9 @@ demo: $(READY)
 test: $(READY)
 	$(PYTEST) $(TESTS)
 
-# Chromium for the screenshots, Postfix for a real relay and smtp-sink.
+# Chromium for the pages, Postfix for a real relay and smtp-sink, systemd to read the unit.
 test-system: $(READY)
-	@tools/system-packages chromium postfix fonts-liberation
+	@tools/system-packages chromium postfix fonts-liberation systemd
 	$(PYTEST) -m system $(TESTS)
 
 check: $(READY)
