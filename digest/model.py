@@ -217,6 +217,9 @@ class Phase(Enum):
     """Once the body's write was issued: from here on a loss leaves the outcome unknown."""
 
 
+POSITIVE_COMPLETION = 2
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reply:
     """What a relay answered, or that it did not.
@@ -227,6 +230,11 @@ class Reply:
     phase: Phase
     code: int
     text: str = ""
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether what was asked is done (RFC 5321 §4.2.1: 2yz)."""
+        return self.code // 100 == POSITIVE_COMPLETION
 
     def __str__(self) -> str:
         """Give `550 5.1.1 no such user`, or the loss in words."""

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 
 import typer
-from fastapi import FastAPI
 
 from digest import log
 from digest.alerts import Alerts
@@ -13,8 +12,7 @@ from digest.cli.context import open_desk, options
 from digest.desk import Desk
 from digest.service import Service
 from digest.stopping import on_stop
-from digest.web.app import app as pages_app
-from digest.web.pages import Pages
+from digest.web.desk import reader_pages
 from digest.web.server import serve as serve_pages
 
 
@@ -72,23 +70,3 @@ async def _serve(desk: Desk, stop: asyncio.Event, started: Callable[[str], None]
 
 def _told(desk: Desk) -> Callable[[str], None]:
     return lambda url: output.say(f"Reader pages: {url}, for readers {desk.settings.web.public_url}")
-
-
-def reader_pages(desk: Desk) -> FastAPI:
-    """Give the reader pages of a site as an application."""
-    site = desk.settings.site
-    return pages_app(
-        Pages(
-            store=desk.store,
-            keys=desk.keys,
-            clock=desk.clock,
-            site_name=site.name,
-            site_url=site.url,
-            contact=site.contact,
-            titles={newsletter.name: newsletter.title for newsletter in desk.settings.newsletter},
-            public_url=desk.settings.web.public_url,
-            language=site.language,
-            accent=desk.settings.theme.accent,
-            site_templates=desk.settings.templates_folder,
-        )
-    )

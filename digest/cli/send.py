@@ -6,7 +6,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -20,17 +19,15 @@ from digest.cli.progress import progress
 from digest.cli.sending import deliver, held
 from digest.config import SAMPLE_FEED, Newsletter
 from digest.desk import Desk, utc_now
+from digest.duties import waits_for_check
 from digest.errors import DigestError, IssueError
 from digest.links import new_key, parse_keys
 from digest.model import Issue, IssueState, Recipient, Slot
-from digest.publish import Draft, collect, draft, rehearse, send_test
+from digest.publish import STALE_FEED, Draft, collect, draft, rehearse, send_test
 from digest.publish.report import counts
 from digest.store import articles, issues, ledger
 from digest.store.database import Store
 from digest.store.schema import upgrade
-
-STALE_FEED = timedelta(hours=2)
-"""A last good fetch that is younger than this may stand in for one that fails now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +155,7 @@ def _existing(desk: Desk, choice: Choice) -> Issue | None:
         raise IssueError(
             f"{issues.name(issue)} was cancelled ({issue.reason}): its articles go into the next issue."
         )
-    if issue.state is IssueState.HELD and issue.hold_code in {"operator", "relay", "quota"}:
+    if issue.state is IssueState.HELD and not waits_for_check(issue):
         raise IssueError(held(issue))
     return issue
 

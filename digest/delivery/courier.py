@@ -15,6 +15,9 @@ import aiosmtplib
 from digest.delivery.wire import Wire
 from digest.model import Phase, Reply
 
+FAILURES = (aiosmtplib.SMTPException, OSError, UnicodeError)
+"""What aiosmtplib raises where a relay, the network or a host's name is at fault."""
+
 CONNECT_SECONDS = 30
 """Each step until the greeting, TLS and AUTH are done: a relay that needs longer is in trouble."""
 
@@ -55,16 +58,21 @@ class ConnectError(Exception):
         super().__init__(str(reply))
 
 
-async def connect(relay: Relay) -> Wire:
-    """Give a connection that is ready for a transaction. Raises ConnectError."""
-    client = aiosmtplib.SMTP(
+def client_of(relay: Relay, seconds: float) -> aiosmtplib.SMTP:
+    """Give a client for a relay, not connected yet; each of its steps may take so many seconds."""
+    return aiosmtplib.SMTP(
         hostname=relay.host,
         port=relay.port,
         use_tls=relay.security == "tls",
         start_tls=False,
         tls_context=None if relay.security == "none" else relay.tls,
-        timeout=min(CONNECT_SECONDS, relay.timeout),
+        timeout=seconds,
     )
+
+
+async def connect(relay: Relay) -> Wire:
+    """Give a connection that is ready for a transaction. Raises ConnectError."""
+    client = client_of(relay, min(CONNECT_SECONDS, relay.timeout))
     phase = Phase.CONNECT
     try:
         await client.connect()
@@ -76,9 +84,9 @@ async def connect(relay: Relay) -> Wire:
         if relay.username:
             phase = Phase.AUTH
             await client.login(relay.username, relay.password)
-    except (aiosmtplib.SMTPException, OSError, UnicodeError) as error:
+    except FAILURES as error:
         client.close()
-        raise ConnectError(_reply(phase, error)) from error
+        raise ConnectError(reply_of(phase, error)) from error
     except BaseException:
         client.close()
         raise
@@ -91,7 +99,8 @@ async def connect(relay: Relay) -> Wire:
     return wire
 
 
-def _reply(phase: Phase, error: Exception) -> Reply:
+def reply_of(phase: Phase, error: Exception) -> Reply:
+    """Give what went wrong in a phase as a reply: the relay's own, or why there was none."""
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return Reply(phase=phase, code=max(0, error.code), text=error.message)
     cause = error.__cause__ or error

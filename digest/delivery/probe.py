@@ -6,13 +6,13 @@ comes back as a Reply that names its phase.
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 
 import aiosmtplib
 
-from digest.delivery.courier import Relay
+from digest.delivery.courier import FAILURES, Relay, client_of, reply_of
 from digest.model import Phase, Reply
 
 OK_CLASSES = (2, 3)
@@ -31,14 +31,7 @@ async def probe(relay: Relay, sender: str, recipient: str, *, seconds: float) ->
 
     All steps together take `seconds` at most.
     """
-    client = aiosmtplib.SMTP(
-        hostname=relay.host,
-        port=relay.port,
-        use_tls=relay.security == "tls",
-        start_tls=False,
-        tls_context=None if relay.security == "none" else relay.tls,
-        timeout=seconds,
-    )
+    client = client_of(relay, seconds)
     heard: list[Reply] = []
     phase = Phase.CONNECT
     try:
@@ -46,14 +39,11 @@ async def probe(relay: Relay, sender: str, recipient: str, *, seconds: float) ->
             for phase, step in _steps(client, relay, sender, recipient):
                 response = await step()
                 heard.append(Reply(phase=phase, code=response.code, text=_line(response.message)))
-    except aiosmtplib.SMTPResponseException as error:
-        heard.append(Reply(phase=phase, code=max(0, error.code), text=_line(error.message)))
     except TimeoutError:
         heard.append(Reply(phase=phase, code=0, text=f"no reply within {seconds:g} seconds"))
-    except (aiosmtplib.SMTPException, OSError, UnicodeError) as error:
-        cause = error.__cause__ or error
-        failed = Phase.TLS if isinstance(cause, ssl.SSLError) else phase
-        heard.append(Reply(phase=failed, code=0, text=str(cause) or str(error) or type(cause).__name__))
+    except FAILURES as error:
+        failed = reply_of(phase, error)
+        heard.append(replace(failed, text=_line(failed.text)))
     if client.is_connected:
         # A transaction that was only begun ends with the connection (RFC 5321 §4.1.1.10).
         with contextlib.suppress(aiosmtplib.SMTPException, OSError):

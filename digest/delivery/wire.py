@@ -15,7 +15,6 @@ REPLY_OCTETS = 64 * 1024
 """A reply longer than this is no SMTP: bounds memory if a relay streams without end."""
 
 START_MAIL_INPUT = 354
-OK_CLASS = 2
 SERVICE_CLOSING = 421
 
 
@@ -80,7 +79,7 @@ class Wire(asyncio.Protocol):
             if not self._write(message + b".\r\n"):
                 return Reply(phase=Phase.DATA, code=0, text=self.lost)
             reply = await self._reply(BODY)
-            self.taken += reply.code // 100 == OK_CLASS
+            self.taken += reply.is_positive
         except BaseException:
             # Whoever comes next would not know where in the dialogue this stopped.
             self.abort("this program stopped in the middle of a transaction")
@@ -117,7 +116,7 @@ class Wire(asyncio.Protocol):
             await self._reply(NOTHING)
         if self._write(b"RSET\r\n"):
             cleared = await self._reply(RSET)
-            if cleared.code // 100 != OK_CLASS:
+            if not cleared.is_positive:
                 self.abort(f"the relay did not reset: {cleared}")
 
     def _write(self, octets: bytes) -> bool:

@@ -20,8 +20,7 @@ from digest.sample.stories import SITE
 from digest.slots import Schedule
 from digest.store.database import Store
 from digest.store.schema import open_store, upgrade
-from digest.web.app import app
-from digest.web.pages import Pages
+from digest.web.desk import reader_pages
 from digest.web.server import serve
 
 LOOPBACK = "127.0.0.1"
@@ -148,20 +147,10 @@ def _store(url: str, now: datetime) -> Store:
 @contextlib.asynccontextmanager
 async def _pages(desk: Desk) -> AsyncIterator[str]:
     """Serve the reader pages on a free port; give their URL."""
-    site = desk.settings.site
-    pages = Pages(
-        store=desk.store,
-        keys=desk.keys,
-        clock=desk.clock,
-        site_name=site.name,
-        site_url=site.url,
-        contact=site.contact,
-        titles={newsletter.name: newsletter.title for newsletter in desk.settings.newsletter},
-    )
     stop = asyncio.Event()
     started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     server = asyncio.create_task(
-        serve(app(pages), LOOPBACK, 0, stop=stop, started=started.set_result), name="demo.web"
+        serve(reader_pages(desk), LOOPBACK, 0, stop=stop, started=started.set_result), name="demo.web"
     )
     try:
         either: set[asyncio.Future[Any]] = {server, started}

@@ -21,6 +21,9 @@ from digest.store.articles import Arrived
 
 log = structlog.get_logger()
 
+STALE_FEED = timedelta(hours=2)
+"""A last good fetch that is younger than this may stand in for one that fails as an issue is made."""
+
 AT_ONCE = 4
 """Feeds that are fetched at the same time: a site that hangs costs one time-out, and is not overrun."""
 

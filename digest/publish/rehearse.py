@@ -1,15 +1,14 @@
 """Rehearses: writes every message into a Maildir, and consumes neither slot nor articles."""
 
 import mailbox
-import secrets
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from digest.config import Newsletter
 from digest.desk import Desk
-from digest.engine.composer import composer
 from digest.errors import DigestError
 from digest.model import Recipient, Rendering
+from digest.publish.send import inert_composer
 from digest.store import ledger
 
 
@@ -32,16 +31,7 @@ def rehearse(
 
     Raises DigestError where it cannot be written.
     """
-    compose = composer(
-        desk.settings,
-        newsletter,
-        slot=slot,
-        issue_id=0,
-        rendering=rendering,
-        keys=desk.keys,
-        permanent_key=secrets.token_bytes(32),
-        inert=True,
-    )
+    compose = inert_composer(desk, newsletter, slot, rendering)
     outbox, written = desk.settings.outbox, 0
     try:
         box = mailbox.Maildir(outbox, create=True)

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -19,8 +19,6 @@ from digest.model import Issue, IssueState, Recipient, Rendering
 from digest.store import installation, issues
 
 log = structlog.get_logger()
-
-OK_CLASS = 2
 
 
 def sender(
@@ -93,6 +91,11 @@ async def send(
     for one in jobs:
         log.info("issue.sending", issue=one.issue.id, slot=one.issue.slot, audience=one.issue.audience)
     await running.run(jobs)
+    return await asyncio.to_thread(_left, desk, chosen)
+
+
+def _left(desk: Desk, chosen: Sequence[Issue]) -> list[Issue]:
+    """Give issues as a run has left them, and log it."""
     with desk.store.read() as session:
         ended = [issues.get(session, issue.id) for issue in chosen]
         for issue in ended:
@@ -101,14 +104,11 @@ async def send(
     return ended
 
 
-async def send_test(
-    desk: Desk, newsletter: Newsletter, slot: str, rendering: Rendering, addresses: Sequence[str]
-) -> None:
-    """Mail a rendering to a few addresses, with links that do nothing and Message-IDs of their own.
-
-    Raises RelayError with the relay's own words where it refuses.
-    """
-    compose = composer(
+def inert_composer(
+    desk: Desk, newsletter: Newsletter, slot: str, rendering: Rendering
+) -> Callable[[Recipient, datetime], bytes]:
+    """Give what makes messages that are no issue's: links that do nothing, Message-IDs of their own."""
+    return composer(
         desk.settings,
         newsletter,
         slot=slot,
@@ -118,6 +118,16 @@ async def send_test(
         permanent_key=secrets.token_bytes(32),
         inert=True,
     )
+
+
+async def send_test(
+    desk: Desk, newsletter: Newsletter, slot: str, rendering: Rendering, addresses: Sequence[str]
+) -> None:
+    """Mail a rendering to a few addresses, with links that do nothing and Message-IDs of their own.
+
+    Raises RelayError with the relay's own words where it refuses.
+    """
+    compose = inert_composer(desk, newsletter, slot, rendering)
     try:
         wire = await connect(desk.relay)
     except ConnectError as error:
@@ -130,7 +140,7 @@ async def send_test(
             recipient = Recipient(id=number, email=address, since=desk.clock())
             message = compose(recipient, desk.clock())
             reply = await wire.transact(desk.settings.mail.envelope, address, message)
-            if reply.code // 100 != OK_CLASS:
+            if not reply.is_positive:
                 raise RelayError(f"The relay {desk.relay} did not take the test for {address}: {reply}.")
     finally:
         await wire.quit()

@@ -7,14 +7,12 @@ from digest.alerts import Alerts
 from digest.config import Newsletter
 from digest.desk import Desk
 from digest.model import FeedStatus
-from digest.publish import collect
+from digest.publish import STALE_FEED, collect
 from digest.store import articles
 
 COLLECT_EVERY = timedelta(minutes=15)
 RETRY_FEED = timedelta(minutes=5)
 """How often a feed that failed before a slot is tried again."""
-STALE_FEED = timedelta(hours=2)
-"""A last good fetch that is younger than this may stand in for one that fails at the slot."""
 
 
 class Feeds:

@@ -98,7 +98,7 @@ _PROVE = (
     .values(token=BATCH.c.token)
 )
 
-_STATE = sa.select(ISSUE.c.state).where(ISSUE.c.id == sa.bindparam("issue"))
+_STATE = sa.select(ISSUE.c.state, ISSUE.c.reached).where(ISSUE.c.id == sa.bindparam("issue"))
 
 _REACHED = (
     sa.update(ISSUE)
@@ -147,7 +147,7 @@ def tick(session: Session, issue_id: int, turns: Sequence[Turn], now: datetime) 
     mine = [turn for turn in ordered if _prove(connection, turn.batch)]
     dropped = [turn for turn in ordered if turn not in mine]
     # Read once the batches are proved: whoever ends an issue waits for their rows, or we for him.
-    state = connection.execute(_STATE, {"issue": issue_id}).scalar_one()
+    state, reached = connection.execute(_STATE, {"issue": issue_id}).one()
     for turn in mine:
         _record(session, issue_id, turn.results, now, ended=state is IssueState.CANCELLED)
     late = [_record_late(connection, issue_id, turn.results, now) for turn in dropped]
@@ -159,7 +159,7 @@ def tick(session: Session, issue_id: int, turns: Sequence[Turn], now: datetime) 
         for turn in mine
         if turn.claim and state is IssueState.SENDING
     }
-    if any(result.state is DeliveryState.ACCEPTED for turn in turns for result in turn.results):
+    if not reached and any(r.state is DeliveryState.ACCEPTED for turn in turns for r in turn.results):
         # From the first acceptance on, the issue's articles are spent.
         connection.execute(_REACHED, {"issue": issue_id})
     return Ticked(state=state, claimed=claimed, dropped=frozenset(turn.batch.seq for turn in dropped))

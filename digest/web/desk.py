@@ -1,0 +1,27 @@
+"""Makes the reader pages of a site, from what its desk knows."""
+
+from fastapi import FastAPI
+
+from digest.desk import Desk
+from digest.web.app import app
+from digest.web.pages import Pages
+
+
+def reader_pages(desk: Desk) -> FastAPI:
+    """Give the reader pages of a site as an application. Raises RenderError for a wrong template."""
+    settings = desk.settings
+    return app(
+        Pages(
+            store=desk.store,
+            keys=desk.keys,
+            clock=desk.clock,
+            site_name=settings.site.name,
+            site_url=settings.site.url,
+            contact=settings.site.contact,
+            titles={newsletter.name: newsletter.title for newsletter in settings.newsletter},
+            public_url=settings.web.public_url,
+            language=settings.site.language,
+            accent=settings.theme.accent,
+            site_templates=settings.templates_folder,
+        )
+    )
