@@ -15,9 +15,9 @@ demo: $(READY)
 test: $(READY)
 	$(PYTEST) $(TESTS)
 
-# Chromium for the pages, Postfix for a real relay and smtp-sink, systemd to read the unit.
+# Chromium for the pages, Postfix for a real relay and smtp-sink, systemd to read the unit, opendkim to verify.
 test-system: $(READY)
-	@tools/system-packages chromium postfix fonts-liberation systemd
+	@tools/system-packages chromium postfix fonts-liberation systemd opendkim
 	$(PYTEST) -m system $(TESTS)
 
 check: $(READY)
