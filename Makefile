@@ -7,7 +7,7 @@ TESTS ?= tests
 # One worker a core; a test that hangs is told apart from one that is slow.
 PYTEST := $(BIN)/pytest -n auto --dist loadscope
 
-.PHONY: demo test test-system check format clean
+.PHONY: demo test test-system check bench format clean
 
 demo: $(READY)
 	$(BIN)/digest demo
@@ -25,6 +25,11 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# It says how long it will take; PARTS="throughput idle" measures those alone, QUICK=--quick only tries it out.
+bench: $(READY)
+	@tools/system-packages postfix
+	$(BIN)/python benchmarks/bench.py $(QUICK) $(PARTS)
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,125 @@
+"""Shows what was measured: tables on the terminal, JSON for later, and RESULTS.md of all parts."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from machine import Machine
+from rich.console import Console
+from rich.table import Table
+
+PAPER = 120
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+DOCUMENT = HERE / "RESULTS.md"
+
+Figures = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """A table: its headings, the first of words and the rest of figures."""
+
+    title: str
+    headings: Sequence[str]
+    lines: Sequence[Sequence[str]]
+    note: str = ""
+
+
+def show(part: str, figures: Figures) -> None:
+    """Print the tables of a part."""
+    # Not cut to eighty columns where the output goes to a file.
+    console = Console(width=None if sys.stdout.isatty() else PAPER)
+    for sheet in SHEETS[part](figures):
+        table = Table(title=sheet.title, title_justify="left")
+        for number, heading in enumerate(sheet.headings):
+            table.add_column(heading, justify="right" if number else "left")
+        for line in sheet.lines:
+            table.add_row(*line)
+        console.print(table)
+        if sheet.note:
+            console.print(sheet.note)
+
+
+def keep(part: str, figures: Figures, machine: Machine, seconds: float) -> None:
+    """Keep a part's figures with when and where they were measured."""
+    RESULTS.mkdir(exist_ok=True)
+    told = {
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "took_seconds": round(seconds),
+        "machine": asdict(machine),
+        "figures": figures,
+    }
+    (RESULTS / f"{part}.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
+def write() -> None:
+    """Write RESULTS.md from everything that was kept."""
+    text = ["# Results", "", "Written by `make bench`; the raw figures are in [results](results).", ""]
+    for part, sheets in SHEETS.items():
+        path = RESULTS / f"{part}.json"
+        if not path.is_file():
+            continue
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        text += [f"## {part.capitalize()}", "", _where(kept), ""]
+        for sheet in sheets(kept["figures"]):
+            text += _markdown(sheet)
+    DOCUMENT.write_text("\n".join(text).rstrip() + "\n", encoding="utf-8")
+
+
+def _where(kept: Mapping[str, Any]) -> str:
+    machine = Machine(**kept["machine"])
+    packages = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
+    return (
+        f"Measured on {kept['measured_at'][:16].replace('T', ' ')} UTC in {kept['took_seconds']:,} s, at "
+        f"revision {machine.revision}. {machine.cores} cores of {machine.cpu}, "
+        f"{machine.memory_mib / 1024:.0f} GiB, {machine.filesystem} with an fsync of "
+        f"{machine.fsync_median_ms:g} ms (p99 {machine.fsync_p99_ms:g} ms), {machine.kernel}, "
+        f"Python {machine.python}, SQLite {machine.sqlite}, Postfix {machine.postfix}; {packages}."
+    )
+
+
+def _markdown(sheet: Sheet) -> list[str]:
+    rule = ["---", *["---:"] * (len(sheet.headings) - 1)]
+    lines = ["| " + " | ".join(cells) + " |" for cells in (sheet.headings, rule, *sheet.lines)]
+    return [f"**{sheet.title}**", "", *lines, "", *([sheet.note, ""] if sheet.note else [])]
+
+
+def _figure(value: float | None, how: str) -> str:
+    return "–" if value is None else format(value, how)
+
+
+def _throughput(figures: Figures) -> list[Sheet]:
+    sizes = sorted({row["kilobytes"] for row in figures["rows"]})
+    return [
+        Sheet(
+            title=(
+                f"Messages of {size} kB to {figures['subscribers']:,} subscribers over "
+                f"{figures['connections']} connections, median of {figures['rounds']}"
+            ),
+            headings=("", "messages/s", "slowest–fastest", "to smtp-source", "CPU µs/message", "peak MiB"),
+            lines=[
+                (
+                    row["name"],
+                    f"{row['rate']:,}",
+                    f"{row['slowest']:,}–{row['fastest']:,}",
+                    _figure(row["ratio"], ".2f"),
+                    f"{row['cpu_us']:,}",
+                    f"{row['peak_mib']:.0f}",
+                )
+                for row in figures["rows"]
+                if row["kilobytes"] == size
+            ],
+        )
+        for size in sizes
+    ]
+
+
+SHEETS: dict[str, Callable[[Figures], list[Sheet]]] = {
+    "throughput": _throughput,
+}
