@@ -309,7 +309,16 @@ class SuppressionRow(SQLModel, table=True):
     at: datetime = Field(sa_type=Instant)
 
 
-ISSUE, SUBSCRIBER, SUBSCRIPTION, BATCH, DELIVERY, DELIVERY_REPLY, EVENT, SUPPRESSION = (
+class PaceLeaseRow(SQLModel, table=True):
+    """Until when the permits of a relay, or of a recipient domain, are given away, in epoch seconds."""
+
+    __tablename__ = "pace_lease"
+    __table_args__ = _KEYED
+    name: str = Field(primary_key=True)
+    next_free_at: float
+
+
+ISSUE, SUBSCRIBER, SUBSCRIPTION, BATCH, DELIVERY, DELIVERY_REPLY, EVENT, SUPPRESSION, PACE_LEASE = (
     metadata.tables[name]
     for name in (
         "issue",
@@ -320,6 +329,7 @@ ISSUE, SUBSCRIBER, SUBSCRIPTION, BATCH, DELIVERY, DELIVERY_REPLY, EVENT, SUPPRES
         "delivery_reply",
         "event",
         "suppression",
+        "pace_lease",
     )
 )
 """The tables as Core sees them, for the hot path."""

@@ -70,7 +70,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(url: str) -> None:
 
 def test_a_database_without_a_schema_is_told_so(url: str, tmp_path: Path) -> None:
     (tmp_path / "subscribers.db").touch()
-    with pytest.raises(StoreError, match=r"has schema none, not 0001: run `digest db upgrade`\.$"):
+    with pytest.raises(StoreError, match=rf"has schema none, not {head()}: run `digest db upgrade`\.$"):
         open_store(url)
 
 
@@ -125,3 +125,17 @@ def test_an_upgrade_leaves_an_existing_files_mode_alone(url: str, tmp_path: Path
 def test_statistics_can_be_refreshed_at_any_time(store: Store) -> None:
     analyze(store)
     analyze(store)
+
+
+def test_a_database_of_the_first_schema_is_brought_up_with_what_it_holds(store: Store) -> None:
+    config = _config()
+    with store.connection() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+    with store.read() as session:
+        before = installation.uid(session)
+    assert current(store) == "0001"
+    upgrade(store, NOW)
+    with store.read() as session:
+        assert installation.uid(session) == before
+    assert current(store) == head()
