@@ -13,9 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import idle
+import latency
 import machine
 import report
+import size
 import throughput
+import unsubscribe
 
 BUILD = Path(__file__).parent.parent / "build"
 
@@ -31,6 +35,10 @@ class Part:
 
 PARTS = {
     "throughput": Part(run=throughput.run, minutes=12, quick_minutes=0.7),
+    "size": Part(run=size.run, minutes=7, quick_minutes=0.3),
+    "latency": Part(run=latency.run, minutes=3, quick_minutes=0.5),
+    "idle": Part(run=idle.run, minutes=1.2, quick_minutes=0.2),
+    "unsubscribe": Part(run=unsubscribe.run, minutes=2.5, quick_minutes=0.6),
 }
 
 
@@ -50,7 +58,7 @@ def main() -> None:
     if machine.filesystem(asked.folder) == "tmpfs":
         print(f"{asked.folder} is in memory: a ledger there never waits for a disk.", file=sys.stderr)
     minutes = sum(PARTS[name].quick_minutes if asked.quick else PARTS[name].minutes for name in parts)
-    print(f"{', '.join(parts)}: about {minutes:.0f} minutes.", file=sys.stderr)
+    print(f"{', '.join(parts)}: about {max(1, round(minutes))} min.", file=sys.stderr)
     keeps, failures = not (asked.quick or asked.no_results), list[str]()
     here = machine.look_at(asked.folder)
     for name in parts:

@@ -6,6 +6,7 @@ Started by the benchmarks, not by people.
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,9 @@ from process import Measured, metered, tell
 
 from digest import log
 from digest.delivery.courier import connect
+from digest.desk import Desk
+from digest.model import Issue
+from digest.publish.freeze import freeze as freeze_issue
 from digest.publish.send import send
 from digest.store import issues
 
@@ -25,21 +29,55 @@ PATIENCE = timedelta(seconds=10)
 LEVELS = {1: "NORMAL", 2: "FULL"}
 
 
-async def digest(folder: str, *, octets: int, messages: int, synchronous: str = "FULL") -> Measured:
+async def digest(
+    folder: str, *, octets: int, messages: int, synchronous: str = "FULL", subscribe: int = 0
+) -> Measured:
     """Send an issue as this program does: from handing it over until every row is recorded."""
     desk = stand.open_desk(Path(folder))
     if synchronous == "NORMAL":
         stand.relax(desk.store)
     assert LEVELS[stand.synchronous(desk.store)] == synchronous
-    issue = await stand.frozen(desk, octets)
+    if subscribe:
+        stand.subscribe(desk, subscribe)
+    return await _send(desk, await stand.frozen(desk, octets), messages)
+
+
+async def freeze(folder: str, *, octets: int, messages: int) -> Measured:
+    """Freeze an issue, from the look at its audience to the commit of its rows."""
+    desk = stand.open_desk(Path(folder))
+    draft = stand.draft(desk, octets)
     with metered() as meter:
-        await send(desk, [issue], patience=PATIENCE)
+        issue = await freeze_issue(desk, desk.settings.newsletter_named("daily"), draft)
+    assert issue.audience == messages, f"{issue.audience:,} are reached, where {messages:,} should be"
+    desk.store.close()
+    return meter.measured(messages)
+
+
+async def resume(folder: str, *, messages: int) -> Measured:
+    """Send the issue that is frozen already."""
+    desk = stand.open_desk(Path(folder))
+    with desk.store.read() as session:
+        (issue,) = issues.unfinished(session)
+    return await _send(desk, issue, messages)
+
+
+async def _send(desk: Desk, issue: Issue, messages: int) -> Measured:
+    """Send an issue and look whether all got it. `steady` is the rate from the first answers to the last."""
+    told: list[tuple[float, int]] = []
+    with metered() as meter:
+        await send(
+            desk,
+            [issue],
+            patience=PATIENCE,
+            on_progress=lambda progress: told.append((time.perf_counter(), progress.accepted)),
+        )
     with desk.store.read() as session:
         counts = issues.counts(session, issue.id)
     assert counts.accepted == messages, f"{counts}, where {messages} should be accepted"
-    measured = meter.measured(messages)
     desk.store.close()
-    return measured
+    (first, before), (last, after) = next(one for one in told if one[1]), told[-1]
+    steady = (after - before) / (last - first) if last > first else 0.0
+    return meter.measured(messages, steady=steady)
 
 
 async def wire(folder: str, *, octets: int, messages: int) -> Measured:
@@ -62,7 +100,12 @@ async def wire(folder: str, *, octets: int, messages: int) -> Measured:
     return meter.measured(messages)
 
 
-KINDS: dict[str, Callable[..., Coroutine[Any, Any, Measured]]] = {"digest": digest, "wire": wire}
+KINDS: dict[str, Callable[..., Coroutine[Any, Any, Measured]]] = {
+    "digest": digest,
+    "wire": wire,
+    "freeze": freeze,
+    "resume": resume,
+}
 
 
 def main() -> None:

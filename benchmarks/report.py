@@ -2,8 +2,8 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,24 +11,13 @@ from typing import Any
 from machine import Machine
 from rich.console import Console
 from rich.table import Table
+from sheets import SHEETS, Figures, Sheet
 
 PAPER = 120
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 DOCUMENT = HERE / "RESULTS.md"
-
-Figures = Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sheet:
-    """A table: its headings, the first of words and the rest of figures."""
-
-    title: str
-    headings: Sequence[str]
-    lines: Sequence[Sequence[str]]
-    note: str = ""
 
 
 def show(part: str, figures: Figures) -> None:
@@ -88,38 +77,3 @@ def _markdown(sheet: Sheet) -> list[str]:
     rule = ["---", *["---:"] * (len(sheet.headings) - 1)]
     lines = ["| " + " | ".join(cells) + " |" for cells in (sheet.headings, rule, *sheet.lines)]
     return [f"**{sheet.title}**", "", *lines, "", *([sheet.note, ""] if sheet.note else [])]
-
-
-def _figure(value: float | None, how: str) -> str:
-    return "–" if value is None else format(value, how)
-
-
-def _throughput(figures: Figures) -> list[Sheet]:
-    sizes = sorted({row["kilobytes"] for row in figures["rows"]})
-    return [
-        Sheet(
-            title=(
-                f"Messages of {size} kB to {figures['subscribers']:,} subscribers over "
-                f"{figures['connections']} connections, median of {figures['rounds']}"
-            ),
-            headings=("", "messages/s", "slowest–fastest", "to smtp-source", "CPU µs/message", "peak MiB"),
-            lines=[
-                (
-                    row["name"],
-                    f"{row['rate']:,}",
-                    f"{row['slowest']:,}–{row['fastest']:,}",
-                    _figure(row["ratio"], ".2f"),
-                    f"{row['cpu_us']:,}",
-                    f"{row['peak_mib']:.0f}",
-                )
-                for row in figures["rows"]
-                if row["kilobytes"] == size
-            ],
-        )
-        for size in sizes
-    ]
-
-
-SHEETS: dict[str, Callable[[Figures], list[Sheet]]] = {
-    "throughput": _throughput,
-}

@@ -25,7 +25,7 @@ CONFIG = """\
 [site]
 name = "The Harbour Ledger"
 url = "https://ledger.example"
-feeds = ["http://127.0.0.1:9/feed"]
+feeds = ["{feed}"]
 timezone = "America/New_York"
 postal_address = "12 Quay Street, Port Averell"
 contact = "editor@ledger.example"
@@ -58,11 +58,14 @@ WORDS = (
 PARAGRAPH = f'<p style="margin: 0 0 16px; font: 16px/1.5 Georgia, serif; color: #222222">{WORDS * 2}</p>\n'
 
 
-def write_config(folder: Path, *, port: int, connections: int, web: int = 8025) -> Path:
+def write_config(
+    folder: Path, *, port: int, connections: int, web: int = 8025, feed: str = "http://127.0.0.1:9/feed"
+) -> Path:
     """Write config.toml and the key into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "config.toml"
-    config.write_text(CONFIG.format(port=port, connections=connections, web=web), encoding="utf-8")
+    text = CONFIG.format(port=port, connections=connections, web=web, feed=feed)
+    config.write_text(text, encoding="utf-8")
     key = folder / "secret.key"
     if not key.exists():
         key.touch(mode=0o600)
