@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, cast, get_args
+from typing import Any, cast, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_settings import EnvSettingsSource
@@ -16,6 +16,9 @@ PREFIX = "DIGEST_"
 WHERE = "environment"
 
 NUMBER = re.compile(r"[0-9]{1,4}")
+
+# Stands for the name of a relay or a recipient domain, which the operator gives.
+ANY_NAME = "NAME"
 
 # Names that choose the file itself.
 OTHER_VARIABLES = frozenset({"DIGEST_CONFIG"})
@@ -64,14 +67,15 @@ def overlay(below: object, above: object) -> object:
 
 
 def known_keys(model: type[BaseModel] = Settings, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Give the path of every key, a newsletter's with the number 0."""
+    """Give the path of every key: a newsletter's with the number 0, a relay's or domain's with NAME."""
     for name, field in model.model_fields.items():
         path = (*prefix, field.alias or name)
         inner = section_of(field.annotation)
         if inner is None:
             yield path
-        else:
-            yield from known_keys(inner, path if inner is field.annotation else (*path, "0"))
+            continue
+        one = () if inner is field.annotation else (ANY_NAME if is_named(field.annotation) else "0",)
+        yield from known_keys(inner, (*path, *one))
 
 
 def section_of(annotation: object) -> type[BaseModel] | None:
@@ -80,6 +84,11 @@ def section_of(annotation: object) -> type[BaseModel] | None:
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return candidate
     return None
+
+
+def is_named(annotation: object) -> bool:
+    """Tell whether a field holds sections by name."""
+    return get_origin(annotation) is dict
 
 
 def variable_of(path: tuple[str | int, ...]) -> str:

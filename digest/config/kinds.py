@@ -5,6 +5,7 @@ file stays strict (`port = "587"` is a wrong type there) while `DIGEST_SMTP__POR
 """
 
 import json
+import math
 import re
 from datetime import timedelta
 from typing import Annotated
@@ -25,6 +26,9 @@ LONGEST = timedelta(days=3660)
 TRUE = frozenset({"true", "yes", "on", "1"})
 FALSE = frozenset({"false", "no", "off", "0"})
 
+# Messages a second: from one in a quarter of an hour to more than any relay takes.
+SLOWEST, FASTEST = 0.001, 1_000_000
+
 NOT_YET = "not available in this version; leave it out"
 
 
@@ -41,6 +45,23 @@ def whole(value: object) -> int:
     if isinstance(value, EnvText) and re.fullmatch(r"-?[0-9]{1,18}", value.strip()):
         return int(value)
     raise ValueError("must be a whole number")
+
+
+def number(value: object) -> float:
+    """Read a number, whole or not. Neither true nor infinity is one."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        return value
+    if isinstance(value, EnvText) and re.fullmatch(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?", value.strip()):
+        return float(value)
+    raise ValueError("must be a number")
+
+
+def rate(value: object) -> float:
+    """Read messages a second; 0 is no limit. Refuses a rate with which nothing would ever end."""
+    found = number(value)
+    if found != 0 and not SLOWEST <= found <= FASTEST:
+        raise ValueError(f"must be 0 for no limit, or between {SLOWEST} and {FASTEST} a second")
+    return found
 
 
 def flag(value: object) -> bool:
@@ -70,6 +91,15 @@ def table(value: object) -> object:
     if isinstance(value, dict):
         return value
     raise ValueError('must be a table, as { "Name" = "text" }')
+
+
+def tables(value: object, example: str) -> dict[str, object]:
+    """Read tables by name, whose header looks like `example`; from the environment as JSON."""
+    if isinstance(value, EnvText):
+        value = _json(value) if value.strip() else {}
+    if isinstance(value, dict) and all(isinstance(inner, dict) for inner in value.values()):
+        return value
+    raise ValueError(f"must be tables, each with its own header: {example}")
 
 
 def duration(value: object) -> timedelta:
@@ -108,6 +138,13 @@ def _json(text: str) -> object:
 
 
 WHOLE = BeforeValidator(whole)
+Rate = Annotated[
+    float,
+    Field(json_schema_extra={"minimum": 0, "maximum": FASTEST}),
+    BeforeValidator(rate),
+    # 14 stays 14: as it was written.
+    PlainSerializer(lambda number: int(number) if number == int(number) else number),
+]
 Port = Annotated[int, Field(ge=1, le=65535), WHOLE]
 Flag = Annotated[bool, BeforeValidator(flag)]
 Duration = Annotated[

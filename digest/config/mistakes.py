@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from digest.config.environment import WHERE, known_keys, section_of, variable_of
+from digest.config.environment import ANY_NAME, WHERE, is_named, known_keys, section_of, variable_of
 from digest.config.settings import Settings
 from digest.config.values import suggestion
 from digest.errors import Mistake
@@ -74,7 +74,11 @@ def unknown(path: Path) -> str:
     hint = suggestion(name, siblings)
     if hint:
         return f"unknown {what}{hint}"
-    others = [".".join(part for part in known if part != "0") for known in known_keys() if known[-1] == name]
+    others = [
+        ".".join(part for part in known if part != "0")
+        for known in known_keys()
+        if known[-1] == name and ANY_NAME not in known
+    ]
     return f"unknown {what}; did you mean {' or '.join(others)}?" if others else f"unknown {what}"
 
 
@@ -90,6 +94,8 @@ def _quoted(key: str) -> str:
 
 def _mistake(detail: ErrorDetails, places: Places) -> Mistake:
     path, kind, context = detail["loc"], detail["type"], detail.get("ctx", {})
+    if path[-1:] == ("[key]",):
+        path = path[:-1]
     if kind == "misplaced":
         path = (*path, *(int(part) if part.isdecimal() else part for part in context["at"].split(".")))
     return places.mistake(path, _problem(path, kind, context, detail["msg"]))
@@ -119,10 +125,14 @@ def _missing(path: Path) -> str:
 def _section_at(path: Path) -> type[BaseModel] | None:
     """Give the section at a path, by way of the fields' names in the file."""
     section: type[BaseModel] | None = Settings
+    is_name = False
     for part in path:
         if section is None:
             return None
-        if isinstance(part, str):
+        if is_name:
+            is_name = False
+        elif isinstance(part, str):
             named = {field.alias or key: field for key, field in section.model_fields.items()}
             section = section_of(named[part].annotation) if part in named else None
+            is_name = part in named and is_named(named[part].annotation)
     return section

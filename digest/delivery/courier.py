@@ -36,6 +36,16 @@ class Relay:
     messages_per_connection: int = 500
     ca_file: str = ""
     """Certificates (PEM) that are trusted beside the system's: for a relay with an authority of its own."""
+    name: str = ""
+    """What the configuration calls it."""
+    rate: float = 0
+    """Messages a second over all processes; 0 for no limit."""
+    weight: int = 1
+    """Its share beside other relays; 0: only while they are in trouble."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Fields for its provider, in every message that goes through it."""
+    unsigned: frozenset[str] = frozenset()
+    """Fields, in lower case, that it replaces, so that no signature of ours may cover them."""
 
     @cached_property
     def tls(self) -> ssl.SSLContext:
