@@ -5,18 +5,34 @@ Knows the wire and when the relay wants rest; not what an order means or what be
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from digest.delivery.courier import ConnectError, Relay, connect
 from digest.delivery.wire import Wire
 from digest.engine.job import Order
 from digest.model import Phase, Reply
 
-Handle = Callable[[Wire, Order], Awaitable[bool]]
-"""Carries out an order on a connection; False where that connection should not be used again."""
+Done = Callable[[bool], None]
+"""Called once when an order is carried out; False where its connection should not be used again."""
+Carry = Callable[[Wire, Order, Done], None]
+"""Begins to carry out an order on a connection."""
 
 AGAIN_SECONDS = 0.05
 """After which a connection that is being made is told again that nobody wants it."""
+
+
+class _Connection:
+    """A connection that was made, and how its use ends."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.carried = 0
+        self.over: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        """Whether its lane should connect anew."""
+
+    def end(self, *, again: bool) -> None:
+        if not self.over.done():
+            self.over.set_result(again)
 
 
 class Lanes:
@@ -26,13 +42,13 @@ class Lanes:
     """
 
     def __init__(
-        self, relay: Relay, *, handle: Handle, wake: Callable[[], None], refused: Callable[[Reply], None]
+        self, relay: Relay, *, carry: Carry, wake: Callable[[], None], refused: Callable[[Reply], None]
     ) -> None:
-        self._relay, self._handle, self._wake, self._refused = relay, handle, wake, refused
-        self._waiting: deque[asyncio.Future[Order | None]] = deque()
+        self._relay, self._carry, self._wake, self._refused = relay, carry, wake, refused
+        self._waiting: deque[_Connection] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._connecting: set[asyncio.Task[None]] = set()
-        self._wires: set[Wire] = set()
+        self._connections: set[_Connection] = set()
         self._closing = asyncio.Event()
         self._time = asyncio.get_running_loop().time
         self._rest_until = 0.0
@@ -64,11 +80,26 @@ class Lanes:
         self._wake()
 
     def give(self, order: Order) -> bool:
-        """Hand an order to an idle connection; False where the last of them has just been lost."""
+        """Have an order carried out by an idle connection; False where the last has just been lost."""
         if not self._waiting:
             return False
-        self._waiting.popleft().set_result(order)
+        connection = self._waiting.popleft()
+
+        def done(usable: bool) -> None:  # noqa: FBT001 - one answer, to one question
+            self._take_back(connection, usable=usable)
+
+        self._carry(connection.wire, order, done)
         return True
+
+    def _take_back(self, connection: _Connection, *, usable: bool) -> None:
+        connection.carried += 1
+        if self._closing.is_set():
+            connection.end(again=False)
+        elif not usable or connection.wire.lost or connection.carried >= self._relay.messages_per_connection:
+            connection.end(again=True)
+        else:
+            self._waiting.append(connection)
+            self._wake()
 
     def rest(self, seconds: float) -> None:
         """Open no connection for so long."""
@@ -78,7 +109,7 @@ class Lanes:
         """End all connections: those at work get `deadline` seconds to hear the relay out."""
         self._closing.set()
         while self._waiting:
-            self._waiting.popleft().set_result(None)
+            self._waiting.popleft().end(again=False)
         while self._connecting:
             # More than once: asyncio.wait_for swallows a cancellation that meets its result (Python 3.11).
             for task in self._connecting:
@@ -87,8 +118,8 @@ class Lanes:
         tasks = set(self._tasks)
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=deadline)
-            for wire in tuple(self._wires):
-                wire.abort("this program stopped before the relay had answered")
+            for connection in tuple(self._connections):
+                connection.wire.abort("this program stopped before the relay had answered")
             if late:
                 await asyncio.wait(late)
 
@@ -99,12 +130,13 @@ class Lanes:
             except ConnectError as error:
                 self._refused(error.reply)
                 continue
-            self._wires.add(wire)
+            connection = _Connection(wire)
+            self._connections.add(connection)
             try:
-                if not await self._use(wire):
+                if not await self._use(connection):
                     return
             finally:
-                self._wires.discard(wire)
+                self._connections.discard(connection)
                 await wire.quit()
 
     async def _connect(self) -> Wire:
@@ -128,35 +160,27 @@ class Lanes:
                 continue
         return False
 
-    async def _use(self, wire: Wire) -> bool:
-        """Carry out orders on a connection; False where it was lost or dismissed while idle."""
-        for carried in range(self._relay.messages_per_connection):
-            order = await self._order(wire)
-            if order is None:
-                if wire.lost and not carried:
-                    # A relay that greets and hangs up is in trouble: without a rest this would go round.
-                    self._refused(Reply(phase=Phase.CONNECT, code=0, text=wire.lost))
-                return False
-            if not await self._handle(wire, order) or wire.lost:
-                return True
-        return True
-
-    async def _order(self, wire: Wire) -> Order | None:
-        if wire.lost or self._closing.is_set():
-            return None
-        future: asyncio.Future[Order | None] = asyncio.get_running_loop().create_future()
-
-        def dismiss() -> None:
-            if future in self._waiting:
-                self._waiting.remove(future)
-                future.set_result(None)
-
-        wire.on_lost = dismiss
-        self._waiting.append(future)
+    async def _use(self, connection: _Connection) -> bool:
+        """Let a connection be used until it is over; give whether to connect anew."""
+        if self._closing.is_set():
+            return False
+        self._waiting.append(connection)
+        connection.wire.on_lost = lambda: self._lost(connection)
+        if connection.wire.lost:
+            self._lost(connection)
         self._wake()
         try:
-            return await future
-        except asyncio.CancelledError:
-            if future in self._waiting:
-                self._waiting.remove(future)
-            raise
+            return await connection.over
+        finally:
+            if connection in self._waiting:
+                self._waiting.remove(connection)
+
+    def _lost(self, connection: _Connection) -> None:
+        """Take an idle connection out of use; one whose message is being made is over with that."""
+        if connection not in self._waiting:
+            return
+        self._waiting.remove(connection)
+        if not connection.carried:
+            # A relay that greets and hangs up is in trouble: without a rest this would go round.
+            self._refused(Reply(phase=Phase.CONNECT, code=0, text=connection.wire.lost))
+        connection.end(again=False)

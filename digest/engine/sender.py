@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from random import Random
 from typing import TypeVar
 
@@ -24,7 +25,7 @@ from digest.delivery.wire import Wire
 from digest.engine.book import Book
 from digest.engine.health import Health
 from digest.engine.job import Job, Order, Running
-from digest.engine.lanes import Lanes
+from digest.engine.lanes import Done, Lanes
 from digest.engine.reactions import Reactions
 from digest.engine.shares import claims, put_back, turns
 from digest.engine.verdict import Policy, judge, unsent
@@ -79,12 +80,13 @@ class Sender:
         self._patient_until = math.inf
         self._health = Health(patience=patience)
         self._gave_up: RelayError | None = None
+        self._mistake: Exception | None = None
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
         self._looked_at = self._ledger_good_at = self._time()
         self._pace = Pace(rate, self._time())
-        self._lanes = Lanes(relay, handle=self._handle, wake=self._wake.set, refused=self._refused)
+        self._lanes = Lanes(relay, carry=self._carry, wake=self._wake.set, refused=self._refused)
         self._reactions = Reactions(
             relay,
             lanes=self._lanes,
@@ -142,8 +144,8 @@ class Sender:
         return not self._ended.is_set()
 
     async def _turn(self) -> None:
-        if self._lanes.failure is not None:
-            raise self._lanes.failure
+        if mistake := self._mistake or self._lanes.failure:
+            raise mistake
         try:
             busy = await self._advance()
         except StoreError as error:
@@ -225,10 +227,10 @@ class Sender:
             batch = running.batches[seq]
             self._pace.spend(len(rows), self._time())
             for row in rows:
-                if self._lanes.give(Order(running=running, batch=batch, row=row)):
-                    batch.on_wire += 1
-                else:
+                batch.on_wire += 1
+                if not self._lanes.give(Order(running=running, batch=batch, row=row)):
                     # A connection was lost while the ledger was busy; nothing of this row has left.
+                    batch.on_wire -= 1
                     batch.results.append(unsent(row))
                     batch.queue.append(row)
         for seq in ticked.dropped:
@@ -272,20 +274,23 @@ class Sender:
         hold = (running.hold_code, running.hold) if running.hold else None
         await self._in_thread(self._book.finish, running.job.issue.id, hold, self._clock())
 
-    async def _handle(self, wire: Wire, order: Order) -> bool:
-        """Carry out one order; False where the connection should not be used again."""
+    def _carry(self, wire: Wire, order: Order, done: Done) -> None:
+        """Send one message."""
         job, recipient = order.running.job, order.row.recipient
         try:
             message = job.compose(recipient, self._clock())
         except AddressError as error:
-            reply = Reply(phase=Phase.MAIL, code=553, text=f"5.1.3 {error}")
-        except Exception:
-            # A mistake of this program ends the run; that nothing has left is known all the same.
+            self._heard(wire, order, done, Reply(phase=Phase.MAIL, code=553, text=f"5.1.3 {error}"))
+        except Exception as error:  # noqa: BLE001 - it ends the run
+            # A mistake of this program; that nothing has left is known all the same.
+            self._mistake = self._mistake or error
             order.batch.on_wire -= 1
             order.batch.results.append(unsent(order.row))
-            raise
+            done(True)
         else:
-            reply = await wire.transact(job.sender, recipient.email, message)
+            wire.submit(job.sender, recipient.email, message, partial(self._heard, wire, order, done))
+
+    def _heard(self, wire: Wire, order: Order, done: Done, reply: Reply) -> None:
         judged = judge(
             reply,
             order.row,
@@ -299,7 +304,7 @@ class Sender:
         order.batch.results.append(judged.result)
         self._reactions.follow(wire, order, judged)
         self._wake.set()
-        return not judged.next.close_connection
+        done(not judged.next.close_connection)
 
     def _refused(self, reply: Reply) -> None:
         self._reactions.refused(reply, self._jobs.values())

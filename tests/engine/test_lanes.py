@@ -12,7 +12,7 @@ from digest.delivery.breaker import Breaker
 from digest.delivery.courier import Relay
 from digest.delivery.wire import Wire
 from digest.engine.job import OpenBatch, Order, Running
-from digest.engine.lanes import Lanes
+from digest.engine.lanes import Done, Lanes
 from digest.model import Issue, IssueState, Phase, Recipient, Reply
 from digest.store.ledger import Batch, Row
 
@@ -42,15 +42,18 @@ class Office:
             connections=connections,
             messages_per_connection=messages,
         )
-        self.lanes = Lanes(relay, handle=self.handle, wake=self.wake, refused=self.refused.append)
+        self.lanes = Lanes(relay, carry=self.carry, wake=self.wake, refused=self.refused.append)
 
     def wake(self) -> None:
         self.wakes += 1
 
-    async def handle(self, wire: Wire, order: Order) -> bool:
+    def carry(self, wire: Wire, order: Order, done: Done) -> None:
+        def heard(reply: Reply) -> None:
+            self.replies.append(reply)
+            done(True)
+
         recipient = order.row.recipient
-        self.replies.append(await wire.transact(SENDER, recipient.email, message(1, recipient)))
-        return True
+        wire.submit(SENDER, recipient.email, message(1, recipient), heard)
 
     def give(self, number: int = 1) -> bool:
         row = Row(recipient=Recipient(id=number, email=f"reader{number}@mail.example"))
@@ -105,8 +108,8 @@ async def test_a_connection_that_is_lost_before_its_first_order_is_the_relays_tr
         server_said = "the relay closed the connection"
         here.lanes.want(1)
         await until(lambda: here.lanes.idle == 1)
-        (wire,) = here.lanes._wires
-        wire.eof_received()
+        (connection,) = here.lanes._connections
+        connection.wire.eof_received()
         await until(lambda: here.refused)
         assert here.refused == [Reply(phase=Phase.CONNECT, code=0, text=server_said)]
 
@@ -148,21 +151,3 @@ async def test_closing_hears_out_the_relay_and_no_longer_than_the_deadline() -> 
         await here.lanes.close(0.3)
     assert sorted(reply.code for reply in here.replies) == [0, 250]
     assert {reply.phase for reply in here.replies} == {Phase.BODY}
-
-
-async def test_a_mistake_in_an_order_is_kept_and_the_others_go_on() -> None:
-    class Wrong(Office):
-        async def handle(self, wire: Wire, order: Order) -> bool:
-            if order.row.recipient.id == 1:
-                raise ZeroDivisionError("a bug")
-            return await super().handle(wire, order)
-
-    async with SmtpServer() as server:
-        here = Wrong(server, connections=2)
-        here.lanes.want(2)
-        await until(lambda: here.lanes.idle == 2)
-        assert here.give(1)
-        assert here.give(2)
-        await until(lambda: here.replies and here.lanes.failure)
-        assert isinstance(here.lanes.failure, ZeroDivisionError)
-        await here.lanes.close(5)
