@@ -8,7 +8,7 @@ import os
 import ssl
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, cast
 
 import aiosmtplib
 
@@ -100,8 +100,9 @@ async def connect(relay: Relay) -> Wire:
     except BaseException:
         client.close()
         raise
-    transport = client.transport
-    if not isinstance(transport, asyncio.Transport) or transport.is_closing():
+    # uvloop's transports are no asyncio.Transport, though they do all that one does.
+    transport = cast("asyncio.Transport | None", client.transport)
+    if transport is None or transport.is_closing():
         raise ConnectError(Reply(phase=phase, code=0, text="the relay closed the connection"))
     extensions = frozenset(name.lower() for name in client.esmtp_extensions)
     wire = Wire(transport, extensions=extensions, timeout=relay.timeout)
