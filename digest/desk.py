@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from digest.config import Newsletter, Settings
+from digest.config.relays import MAIN, RelaySection
 from digest.delivery.courier import Relay
+from digest.delivery.domains import Limit
+from digest.delivery.presets import PLAIN, PRESETS
 from digest.links import Keys
 from digest.slots import Schedule
 from digest.store.database import Store
@@ -27,18 +30,41 @@ class Desk:
 
     @property
     def relay(self) -> Relay:
-        """The relay as it is configured."""
+        """The relay of [smtp] itself."""
+        return self.relays[0]
+
+    @property
+    def relays(self) -> tuple[Relay, ...]:
+        """Every relay as it is configured, that of [smtp] first."""
         smtp = self.settings.smtp
+        return tuple(self._relay(name, keys) for name, keys in {MAIN: smtp, **smtp.relays}.items())
+
+    def _relay(self, name: str, keys: RelaySection) -> Relay:
+        preset = PRESETS.get(keys.provider, PLAIN)
         return Relay(
-            host=smtp.host,
-            port=smtp.port,
-            security=smtp.security,
-            username=smtp.username,
-            password=smtp.password.get_secret_value(),
-            timeout=smtp.timeout,
-            connections=smtp.connections,
-            messages_per_connection=smtp.messages_per_connection,
+            name=name,
+            host=keys.host,
+            port=keys.port,
+            security=keys.security,
+            ca_file=str(self.settings.folder / keys.ca_file) if keys.ca_file else "",
+            username=keys.username,
+            password=keys.password.get_secret_value(),
+            timeout=self.settings.smtp.timeout,
+            connections=keys.connections,
+            messages_per_connection=keys.messages_per_connection,
+            rate=keys.rate,
+            weight=keys.weight,
+            headers=preset.headers_beside(self.settings.mail.headers),
+            unsigned=preset.unsigned,
         )
+
+    @property
+    def limits(self) -> dict[str, Limit]:
+        """What single recipient domains are to be spared."""
+        return {
+            domain: Limit(rate=keys.rate, connections=keys.connections)
+            for domain, keys in self.settings.pace.items()
+        }
 
     def schedule(self, newsletter: Newsletter) -> Schedule:
         """Give a newsletter's schedule in its zone."""

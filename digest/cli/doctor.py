@@ -1,4 +1,4 @@
-"""`digest doctor`: what is wrong, and how to mend it. Asks the relay as far as one can without mailing."""
+"""`digest doctor`: what is wrong, and how to mend it. Asks the relays as far as one can without mailing."""
 
 import asyncio
 from typing import Annotated
@@ -10,13 +10,14 @@ from digest.cli.output import say, table
 from digest.cli.preview import desk_address
 from digest.cli.remedies import remedy
 from digest.cli.subscribers import address
+from digest.delivery.courier import Relay
 from digest.delivery.probe import is_good, probe
 from digest.desk import Desk
 from digest.errors import RelayError, UsageError
-from digest.model import Phase
+from digest.model import Phase, Reply
 
 SECONDS = 10
-"""For all of it: after that, whoever sits at the terminal takes it for a hang."""
+"""For all of one relay: after that, whoever sits at the terminal takes it for a hang."""
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +36,7 @@ def ask_relay(
         typer.Option(help="Whose mail to ask for.", show_default="the site's own"),
     ] = "",
 ) -> None:
-    """Connect, secure, log in, and ask whether the relay would take a message. None is sent.
+    """Connect, secure, log in, and ask whether each relay would take a message. None is sent.
 
     Example: `digest doctor relay --to me@example.org`
     """
@@ -45,14 +46,27 @@ def ask_relay(
     recipient = address(to) if to else desk_address(found)
     with unchecked(found) as store:
         # The relay is the desk's to build, and needs neither a database nor a key.
-        relay = Desk(settings=found, store=store, keys=()).relay
-    login = f"as {relay.username}" if relay.username else "without a login"
-    say(f"{relay} ({relay.security}), {login}", style="bold")
-    heard = asyncio.run(probe(relay, found.mail.envelope, recipient, seconds=SECONDS))
-    asked = {Phase.MAIL: f"from <{found.mail.envelope}>", Phase.RCPT: f"to <{recipient}>"}
-    table(("step", "reply"), ((f"{one.phase.value} {asked.get(one.phase, '')}", one) for one in heard))
-    last = heard[-1]
-    if not is_good(last):
-        raise RelayError(remedy(last, port=relay.port, security=relay.security))
+        relays = Desk(settings=found, store=store, keys=()).relays
+    troubles: list[str] = []
+    for relay in relays:
+        if relay is not relays[0]:
+            say()
+        named = f"{relay.name}: " if len(relays) > 1 else ""
+        last = _ask(relay, named, found.mail.envelope, recipient)
+        if not is_good(last):
+            troubles.append(named + remedy(last, port=relay.port, security=relay.security))
+    if troubles:
+        raise RelayError("\n".join(troubles))
     say()
-    say("The relay would take our mail. Nothing was sent; `digest send --to ADDRESS` mails a test.")
+    whose = "The relay" if len(relays) == 1 else "Each relay"
+    say(f"{whose} would take our mail. Nothing was sent; `digest send --to ADDRESS` mails a test.")
+
+
+def _ask(relay: Relay, named: str, sender: str, recipient: str) -> Reply:
+    """Ask one relay, show what it says, and give its last reply."""
+    login = f"as {relay.username}" if relay.username else "without a login"
+    say(f"{named}{relay} ({relay.security}), {login}", style="bold")
+    heard = asyncio.run(probe(relay, sender, recipient, seconds=SECONDS))
+    asked = {Phase.MAIL: f"from <{sender}>", Phase.RCPT: f"to <{recipient}>"}
+    table(("step", "reply"), ((f"{one.phase.value} {asked.get(one.phase, '')}", one) for one in heard))
+    return heard[-1]

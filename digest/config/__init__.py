@@ -6,7 +6,8 @@
 from digest.config.addresses import Mailbox
 from digest.config.editorial import Editors, Mail, Newsletter, Site, Theme
 from digest.config.load import load
-from digest.config.operation import Alerts, Database, Delivery, Privacy, Smtp, Web
+from digest.config.operation import Alerts, Database, Delivery, Privacy, Web
+from digest.config.relays import DomainPace, FurtherRelay, RelaySection, Smtp
 from digest.config.settings import Settings
 from digest.config.show import json_schema, show, template_text, toml_text
 from digest.config.values import SAMPLE_FEED
@@ -16,11 +17,14 @@ __all__ = [
     "Alerts",
     "Database",
     "Delivery",
+    "DomainPace",
     "Editors",
+    "FurtherRelay",
     "Mail",
     "Mailbox",
     "Newsletter",
     "Privacy",
+    "RelaySection",
     "Settings",
     "Site",
     "Smtp",

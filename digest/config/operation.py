@@ -1,4 +1,4 @@
-"""The sections about running it: the relay, deliveries, alerts, what is kept, the database, the web.
+"""The sections about running it: deliveries, alerts, what is kept, the database, the web.
 
 A field's docstring is its help in `digest config schema` and in the message about a missing key.
 """
@@ -7,30 +7,16 @@ import shlex
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    PlainSerializer,
-    SecretStr,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from digest.config.addresses import Address, Line
 from digest.config.database import normal_url
-from digest.config.kinds import WHOLE, Duration, Flag, NotYetTable, Port, empty, listed
+from digest.config.kinds import WHOLE, Duration, Flag, listed
 from digest.config.section import Section, more_than_nothing
-from digest.config.values import BaseUrl, Filled, Host, Page, filled, is_loopback
-
-MASK = "********"
+from digest.config.values import BaseUrl, Filled, Host, Page, filled
 
 Addresses = Annotated[tuple[Address, ...], BeforeValidator(listed)]
 Days = Annotated[int, Field(ge=1, le=3660), WHOLE]
-Secret = Annotated[
-    SecretStr,
-    PlainSerializer(lambda secret: MASK if secret.get_secret_value() else "", return_type=str),
-]
 
 
 class Delivery(Section):
@@ -45,45 +31,6 @@ class Delivery(Section):
     @classmethod
     def _expire_after(cls, span: timedelta) -> timedelta:
         return more_than_nothing(span)
-
-
-class Smtp(Section):
-    """The relay. Without a host everything is a rehearsal."""
-
-    host: Host = ""
-    """The relay's name or address; empty: messages go to the folder `outbox` and nobody is mailed."""
-    port: Port = 587
-    """The relay's port."""
-    security: Literal["starttls", "tls", "none"] = "starttls"
-    """How the connection is protected."""
-    username: Line = ""
-    """The account at the relay."""
-    password: Secret = SecretStr("")
-    """The account's password; better from password_file or DIGEST_SMTP__PASSWORD."""
-    password_file: Line = ""
-    """A file that holds the password."""
-    provider: Annotated[str, AfterValidator(empty)] = ""
-    """Presets for a known relay."""
-    connections: Annotated[int, Field(ge=1, le=1000), WHOLE] = 10
-    """How many connections a process holds open at most."""
-    messages_per_connection: Annotated[int, Field(ge=1, le=1_000_000), WHOLE] = 500
-    """After so many messages a connection is replaced."""
-    rate: Annotated[int, Field(ge=0, le=1_000_000), WHOLE] = 0
-    """Messages a second in all; 0 is no limit."""
-    timeout: Annotated[int, Field(ge=1, le=3600), WHOLE] = 300
-    """Seconds that the relay may take for an answer (RFC 5321, section 4.5.3.2)."""
-    relays: NotYetTable = Field(default_factory=dict)
-    """Further relays."""
-
-    @field_validator("username")
-    @classmethod
-    def _username(cls, name: str, info: ValidationInfo) -> str:
-        host = str(info.data.get("host", ""))
-        if name and host and info.data.get("security") == "none" and not is_loopback(host):
-            raise ValueError(
-                'would go with its password over an open line to another computer; set security to "starttls"'
-            )
-        return name
 
 
 class Alerts(Section):

@@ -10,7 +10,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from digest.config.database import resolved_url
 from digest.config.editorial import Editors, Mail, Newsletter, Site, Theme
 from digest.config.kinds import NotYetTable, listed
-from digest.config.operation import Alerts, Database, Delivery, Privacy, Smtp, Web
+from digest.config.operation import Alerts, Database, Delivery, Privacy, Web
+from digest.config.relays import Domains, Smtp
 from digest.errors import UsageError
 
 Newsletters = tuple[Newsletter, ...]
@@ -41,8 +42,8 @@ class Settings(BaseSettings):
     mail: Mail
     delivery: Delivery = Delivery()
     smtp: Smtp = Smtp()
-    pace: NotYetTable = Field(default_factory=dict)
-    """Limits per recipient domain."""
+    pace: Domains = Field(default_factory=dict)
+    """Limits for single recipient domains."""
     dkim: NotYetTable = Field(default_factory=dict)
     """Signing, where the relay does not sign."""
     alerts: Alerts = Alerts()

@@ -13,7 +13,7 @@ from digest.config.kinds import duration_text
 from digest.config.settings import Settings
 
 # Always empty in this version.
-NOT_YET_KEYS: dict[str, bool | set[str]] = {"pace": True, "dkim": True, "smtp": {"relays"}}
+NOT_YET_KEYS = {"dkim": True}
 
 
 class _Schema(GenerateJsonSchema):
@@ -36,7 +36,7 @@ def toml_text(tables: Mapping[str, Any]) -> str:
         if isinstance(section, list):
             blocks += ["\n".join([f"[[{name}]]", *_assignments(item)]) for item in section]
         else:
-            blocks.append("\n".join([f"[{name}]", *_assignments(section)]))
+            blocks += _blocks(name, section)
     return "\n\n".join(blocks) + "\n"
 
 
@@ -48,6 +48,21 @@ def json_schema() -> dict[str, Any]:
 def template_text() -> str:
     """Give the commented config.toml that `digest init` writes. It rehearses on the built-in sample."""
     return (Path(__file__).parent / "template.toml").read_text(encoding="utf-8")
+
+
+def _blocks(header: str, section: Mapping[str, Any]) -> Iterator[str]:
+    """Give a section, and each of the sections by name that it holds or consists of."""
+    named = section if _holds_sections(section) else {}
+    held = [key for key, value in section.items() if key in named or _holds_sections(value)]
+    if not named:
+        plain = {key: value for key, value in section.items() if key not in held}
+        yield "\n".join([f"[{header}]", *_assignments(plain)])
+    for key in held:
+        yield from _blocks(f"{header}.{_name(key)}", section[key])
+
+
+def _holds_sections(value: object) -> bool:
+    return isinstance(value, Mapping) and bool(value) and all(isinstance(v, Mapping) for v in value.values())
 
 
 def _assignments(section: Mapping[str, Any]) -> Iterator[str]:

@@ -123,6 +123,32 @@ async def test_silence_ends_within_the_time_and_names_the_step() -> None:
     assert (heard[-1].code, heard[-1].text) == (0, "no reply within 0.5 seconds")
 
 
+def test_each_relay_is_asked_and_what_fails_is_told_by_its_name(site: Site) -> None:
+    second = {
+        "DIGEST_SMTP__RELAYS__SECOND__HOST": "127.0.0.1",
+        "DIGEST_SMTP__RELAYS__SECOND__SECURITY": "none",
+    }
+    with Relay() as relay, Relay() as good:
+        said = ask(site, relay, env={**second, "DIGEST_SMTP__RELAYS__SECOND__PORT": str(good.port)})
+    assert (said.code, said.out.count("rcpt to")) == (0, 2)
+    assert f"second: 127.0.0.1:{good.port}" in said.out
+    assert "Each relay would take our mail" in said.out
+    with Relay() as relay, Relay({"RCPT": "554 5.7.1 Relay access denied"}) as bad:
+        said = ask(site, relay, env={**second, "DIGEST_SMTP__RELAYS__SECOND__PORT": str(bad.port)})
+    assert said.code == 1
+    assert "second: " in said.err
+    assert "main: " not in said.err
+
+
+def test_a_relay_with_an_authority_of_its_own_is_believed(site: Site, tmp_path: Path) -> None:
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    with Relay(tls=context, at_once=True) as relay:
+        said = ask(site, relay, security="tls", env={"DIGEST_SMTP__CA_FILE": str(tmp_path / "authority.pem")})
+    assert said.code == 0
+
+
 def test_a_rehearsal_has_no_relay_to_ask(site: Site) -> None:
     said = site.digest("doctor", "relay")
     assert (said.code, "[smtp] host is empty" in said.err) == (2, True)

@@ -115,6 +115,32 @@ def test_a_password_in_the_environment_needs_no_file(path: Path) -> None:
     assert load(path, environ).smtp.password.get_secret_value() == "x"
 
 
+def test_a_further_relays_password_comes_from_the_environment(path: Path) -> None:
+    text = '\n[smtp.relays.second]\nhost = "relay.example"\nusername = "u"\n'
+    path.write_text(template_text() + text)
+    settings = load(
+        path,
+        {"DIGEST_SMTP__RELAYS__SECOND__PASSWORD": "hunter2", "DIGEST_SMTP__RELAYS__SECOND__RATE": "0.5"},
+    )
+    second = settings.smtp.relays["second"]
+    assert (second.password.get_secret_value(), second.rate, second.host) == ("hunter2", 0.5, "relay.example")
+    assert "hunter2" not in repr(settings)
+
+
+def test_relays_and_paces_may_come_as_json(path: Path) -> None:
+    path.with_name("password").write_text("hunter2")
+    relay = {"host": "relay.example", "username": "u", "password_file": "password"}
+    settings = load(
+        path,
+        {
+            "DIGEST_SMTP__RELAYS": json.dumps({"second": relay}),
+            "DIGEST_PACE": '{"gmail.com": {"rate": 5}}',
+        },
+    )
+    assert settings.smtp.relays["second"].password.get_secret_value() == "hunter2"
+    assert settings.pace["gmail.com"].rate == 5
+
+
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
@@ -133,6 +159,9 @@ def test_a_password_in_the_environment_needs_no_file(path: Path) -> None:
         ("DIGEST_SMTP__HOST__X", "must be text, in quotes"),
         ("DIGEST_SMTP", "must be a table"),
         ("DIGEST_SMTP__PORT", "must be a whole number"),
+        ("DIGEST_SMTP__RATE", "must be a number"),
+        ("DIGEST_SMTP__RELAYS", "is neither JSON nor a list with commas between"),
+        ("DIGEST_SMTP__RELAYS__SECOND", "must be tables, each with its own header: [smtp.relays.NAME]"),
         ("DIGEST_WEB__VERIFY", "must be true or false"),
         ("DIGEST_ALERTS__TO__X", "must be a list, in [brackets]"),
         ("DIGEST_NEWSLETTER__0", "must be a table"),
@@ -144,6 +173,11 @@ def test_a_mistake_in_the_environment_names_its_variable(name: str, problem: str
     (line,) = told(path, **{name: "x"})
     assert line.startswith(f"environment: {name}: ")
     assert problem in line
+
+
+def test_a_mistake_about_a_further_relay_names_its_variable(path: Path) -> None:
+    lines = told(path, DIGEST_SMTP__RELAYS__SECOND__HOST="h", DIGEST_SMTP__RELAYS__SECOND__PROT="25")
+    assert lines == ["environment: DIGEST_SMTP__RELAYS__SECOND__PROT: unknown key; did you mean port?"]
 
 
 def test_a_mistake_in_the_environment_is_told_beside_the_files(path: Path) -> None:

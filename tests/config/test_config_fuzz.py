@@ -22,7 +22,18 @@ VALUES = st.one_of(
     st.integers().map(str),
     st.floats().map(str),
     st.sampled_from(
-        ["true", "[]", "{}", "[[]]", "1979-05-27", '["a"]', "[{a=1}]", "{ a = { b = 1 } }", '"\\u0000"']
+        [
+            "true",
+            "[]",
+            "{}",
+            "[[]]",
+            "1979-05-27",
+            '["a"]',
+            "[{a=1}]",
+            "{ a = { b = 1 } }",
+            '{ a = { rate = 1, host = "x" } }',
+            '"\\u0000"',
+        ]
     ),
 )
 KEYS = st.one_of(
@@ -31,7 +42,22 @@ KEYS = st.one_of(
 )
 NAMES = st.lists(
     st.sampled_from(
-        ["SITE", "SMTP", "NEWSLETTER", "ALERTS", "MAIL", "HEADERS", "TO", "0", "1", "NAME", "", "X"]
+        [
+            "SITE",
+            "SMTP",
+            "NEWSLETTER",
+            "ALERTS",
+            "MAIL",
+            "RELAYS",
+            "PACE",
+            "RATE",
+            "TO",
+            "0",
+            "1",
+            "NAME",
+            "",
+            "X",
+        ]
     ),
     max_size=4,
 ).map(lambda parts: "DIGEST_" + "__".join(parts))

@@ -155,18 +155,60 @@ def test_a_mistake_is_told_with_its_line_and_key(old: str, new: str, expected: s
         ("[smtp]\nport = 70000", "16: smtp.port: must be 65535 or less"),
         ("[smtp]\nport = true", "16: smtp.port: must be a whole number"),
         ("[smtp]\nconnections = 0", "16: smtp.connections: must be 1 or more"),
-        ("[smtp]\nrate = 1.5", "16: smtp.rate: must be a whole number"),
+        ('[smtp]\nrate = "1"', "16: smtp.rate: must be a number"),
+        ("[smtp]\nrate = true", "16: smtp.rate: must be a number"),
+        ("[smtp]\nrate = nan", "16: smtp.rate: must be a number"),
+        ("[smtp]\nrate = inf", "16: smtp.rate: must be a number"),
+        (
+            "[smtp]\nrate = -0.5",
+            "16: smtp.rate: must be 0 for no limit, or between 0.001 and",
+        ),
+        (
+            "[smtp]\nrate = 0.0001",
+            "16: smtp.rate: must be 0 for no limit, or between 0.001 and",
+        ),
+        ("[smtp]\nweight = -1", "16: smtp.weight: must be 0 or more"),
+        ("[smtp]\nweight = 0", "15: smtp: one relay at least must have a weight of 1 or more"),
+        ("[smtp]\nca_file = 'gone'", "16: smtp.ca_file: "),
+        ("[smtp]\nca_file = 'config.toml'", "16: smtp.ca_file: "),
         ('[smtp]\nsecurity = "ssl"', "16: smtp.security: must be 'starttls', 'tls' or 'none'"),
         (
             '[smtp]\nhost = "relay.example:587"',
             "16: smtp.host: must be a host's name or IP address alone; the port has its own key",
         ),
-        ('[smtp]\nprovider = "ses"', "16: smtp.provider: not available in this version; leave it out"),
         (
-            '[smtp.relays.second]\nhost = "x"',
-            "15: smtp.relays: not available in this version; leave it out",
+            '[smtp]\nprovider = "postmrk"',
+            "16: smtp.provider: must be ses, postmark, mailgun, sendgrid, gmail, postfix, or left out; did",
         ),
-        ('[pace."gmail.com"]\nrate = 1', "15: pace: not available in this version; leave it out"),
+        ('[smtp]\nprovider = ["ses"]', "16: smtp.provider: must be text, in quotes"),
+        ("[smtp.relays.second]\nport = 25", "15: smtp.relays.second.host: is missing: the relay's name"),
+        ('[smtp.relays.second]\nhost = ""', "16: smtp.relays.second.host: must not be empty"),
+        ('[smtp.relays.second]\nhsot = "x"\nhost = "x"', "16: smtp.relays.second.hsot: unknown key; did you"),
+        ('[smtp.relays.second]\nhost = "x"\ntimeout = 9', "17: smtp.relays.second.timeout: unknown key"),
+        ('[smtp.relays]\nhost = "x"', "15: smtp.relays: must be tables, each with its own header: [smtp.rel"),
+        ('[smtp]\nrelays = "x"', "16: smtp.relays: must be tables"),
+        ('[smtp.relays.my-second]\nhost = "x"', "15: smtp.relays.my-second: a relay's name must be 1 to 32"),
+        ('[smtp.relays.main]\nhost = "x"', '15: smtp.relays.main: "main" is [smtp] itself'),
+        (
+            '[smtp.relays.second]\nhost = "x"\nusername = "u"',
+            "17: smtp.relays.second.username: needs a password: give password_file or DIGEST_SMTP__RELAYS__S",
+        ),
+        (
+            "[smtp.relays.second]\nhost = 'x'\nusername = 'u'\npassword_file = 'gone'",
+            "18: smtp.relays.second.password_file: ",
+        ),
+        (
+            '[pace."gmail.com"]\nrate = 0',
+            '15: pace."gmail.com": limits nothing; give it a rate, or connections',
+        ),
+        ('[pace."gmail.com"]\nrate = -1', '16: pace."gmail.com".rate: must be 0 for no limit'),
+        ('[pace."gmail.com"]\nspeed = 1', '16: pace."gmail.com".speed: unknown key'),
+        (
+            '[pace."*"]\nrate = 1',
+            '15: pace."*": must be the domain of readers\' addresses, in quotes: [pace',
+        ),
+        ("[pace]\nrate = 1", '15: pace: must be tables, each with its own header: [pace."gmail.com"]'),
+        ('[pace]\n"A.example" = {rate = 1}\n"a.example" = {rate = 1}', "15: pace: names a domain twice"),
         ('[dkim]\nselector = "a"', "15: dkim: not available in this version; leave it out"),
         (
             '[editors]\naddresses = ["a@b.example"]',
@@ -257,6 +299,11 @@ def test_a_mistake_further_down_is_told_with_its_line_and_key(
 ) -> None:
     (told,) = mistakes(tmp_path, HEAD + tail)
     assert told.startswith(f"config.toml:{expected}")
+
+
+def test_a_domain_without_quotes_is_told_to_have_some(tmp_path: Path) -> None:
+    told = mistakes(tmp_path, HEAD + "[pace.gmail.com]\nrate = 1")
+    assert any("pace.gmail: " in line and "in quotes" in line for line in told)
 
 
 def test_all_mistakes_are_told_together_in_the_files_order_the_environments_last(tmp_path: Path) -> None:

@@ -177,6 +177,54 @@ def test_what_is_not_available_yet_may_stand_there_empty(read: Read) -> None:
     assert settings.editors.addresses == ()
 
 
+def test_a_providers_preset_stands_in_for_what_is_left_out(read: Read) -> None:
+    smtp = read(HEAD + '[smtp]\nprovider = "ses"\n').smtp
+    assert (smtp.rate, smtp.connections, smtp.messages_per_connection) == (14, 10, 100)
+
+
+def test_what_is_said_wins_over_a_providers_preset(read: Read) -> None:
+    smtp = read(HEAD + '[smtp]\nprovider = "ses"\nrate = 0\nconnections = 3\n').smtp
+    assert (smtp.rate, smtp.connections, smtp.messages_per_connection) == (0, 3, 100)
+
+
+def test_a_rate_may_be_a_fraction(read: Read) -> None:
+    assert read(HEAD + "[smtp]\nrate = 0.2\n").smtp.rate == 0.2
+
+
+def test_further_relays_have_keys_of_their_own_and_the_defaults(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("hunter2\n")
+    smtp = read(
+        HEAD
+        + """
+[smtp]
+host = "one.example"
+connections = 3
+[smtp.relays.second]
+host = "two.example"
+username = "u"
+password_file = "password"
+weight = 3
+[smtp.relays.spare]
+host = "three.example"
+provider = "gmail"
+weight = 0
+"""
+    ).smtp
+    assert list(smtp.relays) == ["second", "spare"]
+    second, spare = smtp.relays.values()
+    assert (second.connections, second.port, second.weight) == (10, 587, 3)
+    assert second.password.get_secret_value() == "hunter2"
+    assert (spare.connections, spare.rate, spare.weight, smtp.weight) == (2, 1, 0, 1)
+
+
+def test_paces_are_kept_by_the_domain_as_it_is_on_the_wire(read: Read) -> None:
+    pace = read(HEAD + '[pace."Bücher.example"]\nrate = 0.5\n[pace."gmail.com"]\nconnections = 5\n').pace
+    assert {domain: (keys.rate, keys.connections) for domain, keys in pace.items()} == {
+        "xn--bcher-kva.example": (0.5, 0),
+        "gmail.com": (0, 5),
+    }
+
+
 def test_links_parameters_lose_their_question_mark(read: Read) -> None:
     settings = read(HEAD.replace("[mail]", '[mail]\nlink_params = "?utm_source=digest&utm_medium=email"'))
     assert settings.mail.link_params == "utm_source=digest&utm_medium=email"

@@ -9,6 +9,7 @@ import pytest
 from docs_markdown import FENCE, ROOT, tables
 
 from digest.config import json_schema, load
+from digest.delivery.presets import PRESETS
 from digest.errors import ConfigError
 
 DOCUMENT = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
@@ -22,7 +23,8 @@ def known() -> dict[str, dict[str, str]]:
     schema = json_schema()
     found: dict[str, dict[str, str]] = {}
     for section, shape in schema["properties"].items():
-        reference = shape.get("$ref") or shape.get("items", {}).get("$ref")
+        held = shape.get("items") or shape.get("additionalProperties") or shape
+        reference = held.get("$ref")
         if reference is None:
             found[section] = {}
             continue
@@ -40,7 +42,7 @@ def _default(shape: dict[str, Any]) -> str:
 
 def documented() -> dict[str, dict[str, str]]:
     """Give what the document says; the keys of "Not yet" in their sections."""
-    found = {title.strip("[]"): keys for title, keys in tables(DOCUMENT).items()}
+    found = {title.strip("[]").partition(".")[0]: keys for title, keys in tables(DOCUMENT).items()}
     for key, default in found.pop(NOT_YET).items():
         section, _, inner = key.partition(".")
         found.setdefault(section, {}).update({inner: default} if inner else {})
@@ -56,6 +58,18 @@ def test_a_section_that_comes_more_than_once_stands_in_double_brackets() -> None
     lists = {section for section, shape in shapes.items() if shape.get("type") == "array"}
     titles = [title for title in tables(DOCUMENT) if title != NOT_YET]
     assert {title[2:-2] for title in titles if title.startswith("[[")} == lists
+
+
+def test_the_document_lists_each_providers_preset() -> None:
+    rows = re.findall(r"^\| (\w+) \| (\w+) \| (\d+) \| (\d+) \| (.*) \|$", DOCUMENT, re.MULTILINE)
+    assert {name: (rate, connections, messages) for name, rate, connections, messages, _ in rows} == {
+        name: (f"{preset.rate:g}" if preset.rate else "none", str(preset.connections), str(messages))
+        for name, preset in PRESETS.items()
+        if (messages := preset.messages_per_connection)
+    }
+    told = {name: text for name, *_, text in rows}
+    for name, preset in PRESETS.items():
+        assert all(header in told[name] for header, _ in preset.headers[:1])
 
 
 def test_the_readme_names_no_key_that_is_not_there() -> None:
@@ -88,10 +102,7 @@ def test_the_relays_of_the_readme_are_read(relay: str, tmp_path: Path) -> None:
 
 
 UNAVAILABLE = {
-    "smtp.provider": '[smtp]\nprovider = "ses"',
-    "smtp.relays": '[smtp]\nrelays = { second = "smtp.example" }',
     "editors.addresses": '[editors]\naddresses = ["editor@ledger.example"]',
-    "pace": '[pace]\n"gmail.com" = "slow"',
     "dkim": '[dkim]\nselector = "news"',
 }
 
