@@ -1,33 +1,24 @@
-"""`digest demo`: two issues on their way from a sample site to a thousand readers, on this machine alone."""
+"""`digest demo`: issues on their way from a sample site to a thousand readers, on this machine alone."""
 
 import asyncio
 import shutil
 import tempfile
 import webbrowser
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-from rich.table import Table
-from rich.text import Text
 
-from digest.cli.output import counted, say, stderr, stdout, tell
-from digest.demo.facts import Fact, facts
-from digest.demo.report import Edition, Report, Step
+from digest.cli.demoshow import Terminal, show, show_killing
+from digest.cli.output import say, tell
+from digest.demo import killing, story
+from digest.demo.facts import facts, facts_of_killing
+from digest.demo.report import Killing, Report
 from digest.demo.souvenirs import Souvenir, keep
-from digest.demo.story import play
 from digest.demo.world import no_proxy, world
-
-WIDTH = 80
-"""Columns that the demo takes at most, and that most terminals have."""
-
-TITLE = 22
-"""Columns of a step's title."""
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +30,9 @@ def command(
     readers: Annotated[
         int, typer.Option(min=10, max=100_000, help="How many made-up readers to mail.")
     ] = 1000,
+    kill: Annotated[
+        bool, typer.Option("--kill", help="Kill the sending process (kill -9) in the middle, and go on.")
+    ] = False,
     open_: Annotated[bool, typer.Option("--open", help="Show an issue in the browser at the end.")] = False,
     keep_all: Annotated[
         bool, typer.Option("--keep", help="Keep the demo's config.toml, keys and database to look at.")
@@ -54,8 +48,8 @@ def command(
     try:
         tell("A site, reader pages and a mail relay that only catches, all on this machine.")
         with no_proxy():
-            report = asyncio.run(_play(installation, readers))
-        checked = facts(report)
+            report = asyncio.run((_kill if kill else _play)(installation, readers))
+        checked = facts_of_killing(report) if isinstance(report, Killing) else facts(report)
         proven = all(fact.holds for fact in checked)
         kept = (
             [keep(folder, one, report.caught, report.site_url) for one in report.editions] if proven else []
@@ -63,7 +57,10 @@ def command(
     except BaseException:
         shutil.rmtree(folder)
         raise
-    _show(report, checked)
+    if isinstance(report, Killing):
+        show_killing(report, checked)
+    else:
+        show(report, checked)
     if not proven:
         tell(f"The demo failed: please report it. Everything it made is in {folder}")
         raise typer.Exit(1)
@@ -74,116 +71,16 @@ def command(
         webbrowser.open(kept[0].html.as_uri())
 
 
-async def _play(installation: Path, readers: int) -> Report:
+async def _play(installation: Path, readers: int) -> Report | Killing:
     async with world(installation, datetime.now(UTC)) as made:
-        return await play(made, readers, Terminal())
+        return await story.play(made, readers, Terminal())
 
 
-class Terminal:
-    """Shows the demo's steps on standard error: live where there is a terminal, in plain lines elsewhere."""
-
-    def __init__(self) -> None:
-        self._console = stderr()
-
-    def heading(self, text: str) -> None:
-        """Begin a part."""
-        self._console.print(Text(f"\n{text}", style="bold"))
-
-    @contextmanager
-    def step(self, step: Step) -> Iterator[None]:
-        """Show a step while the context is open, and what came of it after."""
-        if not self._console.is_terminal:
-            yield
-            tell(f"  {step.title}: {step.note} ({step.seconds:.2f} s)")
-            return
-        columns = [SpinnerColumn(style="cyan"), TextColumn(f"{{task.description:{TITLE}}}")]
-        if step.total:
-            columns += [BarColumn(bar_width=WIDTH - TITLE - 20), MofNCompleteColumn()]
-        with Progress(*columns, console=self._console, transient=True) as bar:
-            task = bar.add_task(step.title, total=step.total or None)
-            step.on_reach = lambda done: bar.update(task, completed=done)
-            yield
-        self._console.print(self._line(step))
-
-    def _line(self, step: Step) -> Table:
-        line = Table.grid(padding=(0, 1, 0, 0))
-        line.width = min(self._console.width, WIDTH)
-        line.add_column(width=1)
-        line.add_column(width=TITLE)
-        line.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-        line.add_column(justify="right", width=7)
-        line.add_row(
-            Text("✓", style="green"), step.title, Text(step.note), Text(f"{step.seconds:.2f} s", style="dim")
-        )
-        return line
-
-
-def _show(report: Report, checked: Sequence[Fact]) -> None:
-    out = stdout()
-    out.print()
-    out.print(_audiences(report))
-    out.print()
-    out.print(Text(_story(report), style="dim"))
-    out.print()
-    out.print(_seconds(report))
-    out.print()
-    for fact in checked:
-        if fact.holds:
-            out.print(Text.assemble(("✓ ", "green"), fact.claim))
-        else:
-            out.print(Text.assemble(("✗ ", "bold red"), f"NOT TRUE: {fact.claim}: {fact.found}"))
-
-
-def _audiences(report: Report) -> Table:
-    """Whom each issue reached: accepted and withdrawn are its audience."""
-    shown = _table("Issue", "Audience", "Accepted", "Withdrawn", "Left", leading=1)
-    for edition in report.editions:
-        counts = edition.counts
-        figures = (edition.audience, counts.accepted, counts.withdrawn, edition.left)
-        shown.add_row(_name(edition), *(f"{figure:,}" for figure in figures))
-    return shown
-
-
-def _seconds(report: Report) -> Table:
-    """How long each step took."""
-    steps = ("collect", "draft", "freeze", "send", "leave")
-    shown = _table("Seconds", "import", *steps, "messages/s")
-    for edition in report.editions:
-        imported = f"{report.import_seconds:.2f}" if edition is report.first else "–"
-        taken = (f"{edition.seconds[step]:.2f}" for step in steps)
-        shown.add_row(edition.day, imported, *taken, f"{edition.rate:,.0f}")
-    return shown
-
-
-def _table(first: str, *others: str, leading: int = 0) -> Table:
-    shown = Table(
-        box=SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        leading=leading,
-        header_style="bold",
-        border_style="dim",
-    )
-    if stdout().is_terminal:
-        shown.width = min(stdout().width, WIDTH)
-    shown.add_column(first, ratio=1)
-    for other in others:
-        shown.add_column(other, justify="right", no_wrap=True, min_width=len(other))
-    return shown
-
-
-def _name(edition: Edition) -> Text:
-    return Text.assemble(f"{edition.slot.local:%a %d %b, %H:%M}\n", (edition.subject, "italic"))
-
-
-def _story(report: Report) -> str:
-    first, second = report.first, report.second
-    return (
-        f"{counted(first.left, 'reader')} left after {first.day}’s issue: "
-        f"{first.audience:,} − {first.left} = {second.audience:,} were queued for {second.day}’s.\n"
-        f"{counted(second.left, 'more')} left before it was sent: "
-        f"{second.audience:,} − {second.counts.withdrawn} = {second.counts.accepted:,} were mailed."
-    )
+async def _kill(installation: Path, readers: int) -> Report | Killing:
+    async with world(installation, datetime.now(UTC)) as made:
+        told = await killing.play(made, readers, Terminal())
+    # The catcher has ended: whatever it took is here, also what came just before the kill.
+    return replace(told, caught=tuple(made.catcher.messages))
 
 
 def _after(kept: Sequence[Souvenir], installation: Path | None) -> None:

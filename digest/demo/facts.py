@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from digest.demo.report import Edition, Reader, Report
+from digest.demo.report import Edition, Killing, Reader, Report
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,3 +70,40 @@ def _miscounted(report: Report) -> str:
     accepted = report.first.counts.accepted + report.second.counts.accepted
     caught = len(report.caught)
     return "" if caught == accepted else f"{caught:,} were caught, {accepted:,} accepted"
+
+
+def facts_of_killing(killing: Killing) -> list[Fact]:
+    """Give every fact that a kill -9 in mid-send has to show."""
+    killed, ended = killing.killed, killing.edition.counts
+    due, got = {reader.email for reader in killing.readers}, {one.recipient for one in killing.caught}
+    lost, copies = len(due - got), len(killing.caught) - len(got)
+    strange = sum(len(set(ids)) > 1 for ids in killing.doubled.values())
+    moments = (killing.frozen, killed, ended)
+    unbalanced = [str(counts) for counts in moments if counts.total != killing.edition.audience]
+    few = copies <= killed.submitting <= killing.connections
+    return [
+        Fact(
+            claim=f"Lost: 0. Each of the {len(due):,} readers got the issue",
+            found=f"{lost:,} did not" if lost else "",
+        ),
+        Fact(
+            claim=f"Mailed twice: {copies:,}, not more than the {killed.submitting} that were on the wire",
+            found="" if few else f"{copies:,} second copies, {killing.connections} connections",
+        ),
+        Fact(
+            claim="Every second copy has the Message-ID of the first",
+            found=f"in {strange:,} cases it is another" if strange else "",
+        ),
+        Fact(
+            claim=f"The ledger marked the {killed.submitting} as doubtful, and nobody else",
+            found="" if ended.doubtful == killed.submitting else f"it marked {ended.doubtful:,}",
+        ),
+        Fact(
+            claim="Before the kill, after it and in the end the states add up to the audience",
+            found="; ".join(unbalanced),
+        ),
+        Fact(
+            claim="In the end the relay has taken every message",
+            found="" if ended.accepted == len(due) else f"{ended.accepted:,} were accepted",
+        ),
+    ]

@@ -81,3 +81,29 @@ class Report:
     def editions(self) -> tuple[Edition, Edition]:
         """Both issues, in their order."""
         return self.first, self.second
+
+
+@dataclass(frozen=True, kw_only=True)
+class Killing:
+    """What happened when the sending process was killed: the ledger before it, after it, and in the end."""
+
+    readers: Sequence[Reader]
+    connections: int
+    frozen: Counts
+    killed: Counts
+    edition: Edition
+    site_url: str
+    caught: Sequence[Caught] = ()
+
+    @property
+    def editions(self) -> tuple[Edition]:
+        """The one issue."""
+        return (self.edition,)
+
+    @property
+    def doubled(self) -> dict[str, list[str]]:
+        """Who got more than one copy, and the Message-IDs of these."""
+        ids: dict[str, list[str]] = {}
+        for one in self.caught:
+            ids.setdefault(one.recipient, []).append(str(one.headers["Message-ID"]))
+        return {recipient: found for recipient, found in ids.items() if len(found) > 1}
