@@ -7,7 +7,7 @@ TESTS ?= tests
 # One worker a core; a test that hangs is told apart from one that is slow.
 PYTEST := $(BIN)/pytest -n auto --dist loadscope
 
-.PHONY: demo test test-system check bench format clean
+.PHONY: demo test test-system torture check bench format clean
 
 demo: $(READY)
 	$(BIN)/digest demo
@@ -19,6 +19,10 @@ test: $(READY)
 test-system: $(READY)
 	@tools/system-packages chromium postfix fonts-liberation systemd opendkim
 	$(PYTEST) -m system $(TESTS)
+
+# A hundred kills, full disks, locked databases, servers that die: what `make test` has a little of, for minutes.
+torture: $(READY)
+	$(PYTEST) -m torture $(TESTS)
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """The ledger cannot be written while an issue is sent: its disk is full, or somebody else keeps it locked."""
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -87,6 +88,7 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
 
 
 @pytest.mark.torture
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a disk")
 def test_a_real_disk_that_fills_is_told_in_one_sentence_and_with_room_again_it_goes_on(
     tmp_path: Path,
 ) -> None:
