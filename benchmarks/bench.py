@@ -16,11 +16,14 @@ from typing import Any
 import idle
 import latency
 import machine
+import pieces
 import report
 import size
 import throughput
 import unsubscribe
 
+BUSY = 0.5
+"""A load from which on others disturb what is measured."""
 BUILD = Path(__file__).parent.parent / "build"
 
 
@@ -35,6 +38,7 @@ class Part:
 
 PARTS = {
     "throughput": Part(run=throughput.run, minutes=12, quick_minutes=0.7),
+    "pieces": Part(run=pieces.run, minutes=1.5, quick_minutes=0.4),
     "size": Part(run=size.run, minutes=7, quick_minutes=0.3),
     "latency": Part(run=latency.run, minutes=3, quick_minutes=0.5),
     "idle": Part(run=idle.run, minutes=1.2, quick_minutes=0.2),
@@ -61,6 +65,8 @@ def main() -> None:
     print(f"{', '.join(parts)}: about {max(1, round(minutes))} min.", file=sys.stderr)
     keeps, failures = not (asked.quick or asked.no_results), list[str]()
     here = machine.look_at(asked.folder)
+    if here.load > BUSY:
+        print(f"This machine has a load of {here.load:g}: what is measured now is noise.", file=sys.stderr)
     for name in parts:
         more = {"rounds": asked.rounds} if name == "throughput" else {}
         started = time.monotonic()
@@ -70,7 +76,8 @@ def main() -> None:
         report.show(name, figures)
         failures += figures.get("failures", [])
         if keeps:
-            report.keep(name, figures, here, took)
+            about = sys.modules[PARTS[name].run.__module__].__doc__ or ""
+            report.keep(name, about, figures, here, took)
             report.write()
     if failures:
         raise SystemExit(f"{len(failures)} failed:\n" + "\n".join(failures))

@@ -19,7 +19,8 @@ from process import Measured, metered, tell
 from digest import log
 from digest.delivery.courier import connect
 from digest.desk import Desk
-from digest.model import Issue
+from digest.errors import RelayError
+from digest.model import Issue, Reply
 from digest.publish.freeze import freeze as freeze_issue
 from digest.publish.send import send
 from digest.store import issues
@@ -89,10 +90,25 @@ async def wire(folder: str, *, octets: int, messages: int) -> Measured:
 
     async def lane() -> None:
         connection = await connect(desk.relay)
-        for number in numbers:
-            recipient = stand.recipient(number + 1)
-            reply = await connection.transact(envelope, recipient.email, compose(recipient, desk.clock()))
-            assert reply.is_positive, str(reply)
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def go_on(reply: Reply) -> None:
+            if reply.is_positive:
+                send_next()
+            else:
+                over.set_exception(RelayError(str(reply)))
+
+        def send_next() -> None:
+            number = next(numbers, None)
+            if number is None:
+                over.set_result(None)
+            else:
+                recipient = stand.recipient(number + 1)
+                message = compose(recipient, desk.clock())
+                connection.submit(envelope, recipient.email, message, go_on)
+
+        send_next()
+        await over
         await connection.quit()
 
     with metered() as meter:

@@ -1,4 +1,4 @@
-"""Idle: the memory of `digest run` while nothing is to be done, with its pages up and its feed read."""
+"""The memory of `digest run` while nothing is to be done, with its pages up and its feed read."""
 
 import asyncio
 import subprocess

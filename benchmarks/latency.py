@@ -1,4 +1,4 @@
-"""Latency: how fast an issue goes out to a relay that is far away, and the formula that says so beforehand.
+"""How fast an issue goes out to a relay that is far away, and the formula that says so beforehand.
 
 With PIPELINING a message costs a connection two answers of the relay: to MAIL, RCPT and DATA, which leave
 together, and to the body. Between them and the next message lies a turn of our own, with the ledger's tick.

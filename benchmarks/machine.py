@@ -27,6 +27,8 @@ class Machine:
     filesystem: str
     fsync_median_ms: float
     fsync_p99_ms: float
+    load: float
+    """How many processes wanted a processor in the minute before: of ours there was none."""
     kernel: str
     python: str
     sqlite: str
@@ -45,6 +47,7 @@ def look_at(folder: Path) -> Machine:
         filesystem=filesystem(folder),
         fsync_median_ms=round(1000 * statistics.median(waits), 3),
         fsync_p99_ms=round(1000 * waits[len(waits) * 99 // 100], 3),
+        load=round(os.getloadavg()[0], 1),
         kernel=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
         sqlite=sqlite3.sqlite_version,

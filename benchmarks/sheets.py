@@ -47,6 +47,37 @@ def _throughput(figures: Figures) -> list[Sheet]:
     ]
 
 
+def overview(figures: Figures) -> Sheet:
+    """Give throughput in one table, a column a size of message; processor time is at the middle one."""
+    sizes = sorted({row["kilobytes"] for row in figures["rows"]})
+    found = {(row["name"], row["kilobytes"]): row for row in figures["rows"]}
+    middle = sizes[len(sizes) // 2]
+    lines = []
+    for name in dict.fromkeys(row["name"] for row in figures["rows"]):
+        rates = [f"{found[name, size]['rate']:,}" if (name, size) in found else "–" for size in sizes]
+        one = found.get((name, middle))
+        lines.append((name, *rates, f"{one['cpu_us']:,}" if one else "–"))
+    return Sheet(
+        title=(
+            f"Messages a second to {figures['subscribers']:,} subscribers over "
+            f"{figures['connections']} connections, median of {figures['rounds']}"
+        ),
+        headings=("", *(f"{size} kB" for size in sizes), f"CPU µs/message at {middle} kB"),
+        lines=lines,
+    )
+
+
+def _pieces(figures: Figures) -> list[Sheet]:
+    return [
+        Sheet(
+            title="Pieces by themselves, in one thread",
+            headings=("", "µs a message", "CPU µs"),
+            lines=[(row["name"], f"{row['us']:,.1f}", f"{row['cpu_us']:,.1f}") for row in figures["rows"]],
+            note="A delivery is claimed in one tick and recorded in the next.",
+        )
+    ]
+
+
 def _size(figures: Figures) -> list[Sheet]:
     return [
         Sheet(
@@ -160,6 +191,7 @@ def _unsubscribe(figures: Figures) -> list[Sheet]:
 
 SHEETS: dict[str, Callable[[Figures], list[Sheet]]] = {
     "throughput": _throughput,
+    "pieces": _pieces,
     "size": _size,
     "latency": _latency,
     "idle": _idle,

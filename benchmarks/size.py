@@ -1,4 +1,4 @@
-"""Size: what a subscriber more costs, from a thousand to a million.
+"""What a subscriber more costs, from a thousand to a million.
 
 Import, freezing and sending each run in a fresh process: their memory is their own.
 """

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 from digest.config import load
 from digest.desk import Desk
 from digest.engine.composer import composer
@@ -106,6 +109,16 @@ def copy(source: Path, target: Path, *, more: str = "") -> None:
         config.write(more)
 
 
+def signing(folder: Path) -> str:
+    """Make an RSA key of 2048 bits in a folder that need not exist yet; give the TOML that signs with it."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path = folder.with_suffix(".pem")
+    path.touch(mode=0o600)
+    path.write_bytes(pem)
+    return f'\n[dkim]\nselector = "news"\nkey_file = "{path.absolute()}"\n'
+
+
 def address(number: int) -> str:
     """Give the address of a subscriber, by number."""
     return f"reader{number}@mail{number % 7}.example"
@@ -146,6 +159,7 @@ def compose(desk: Desk, made: Rendering) -> Callable[[Recipient, datetime], byte
         rendering=made,
         keys=desk.keys,
         permanent_key=b"k" * 32,
+        signing=desk.settings.signing_keys(),
     )
 
 

@@ -1,4 +1,4 @@
-"""Unsubscribing while an issue goes out at full speed: how long a reader's click takes to be committed.
+"""How long a reader's click takes to be committed while an issue goes out at full speed.
 
 The service, that is the sender and the pages in one process, sends; readers leave by three ways.
 """
