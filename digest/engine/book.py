@@ -39,8 +39,13 @@ class Book:
 
     def tick(self, turns: dict[int, list[Turn]], now: datetime) -> dict[int, Ticked]:
         """Do one tick, for all issues in one transaction."""
+        # In the order of their ids, so that two processes never wait for each other's batches.
+        parts = sorted(turns.items())
+        if all(turn.is_plain for mine in turns.values() for turn in mine):
+            with self._store.bare() as hand:
+                return {issue_id: tick.plain_tick(hand, issue_id, mine, now) for issue_id, mine in parts}
         with self._store.write() as session:
-            return {issue_id: tick.tick(session, issue_id, mine, now) for issue_id, mine in turns.items()}
+            return {issue_id: tick.tick(session, issue_id, mine, now) for issue_id, mine in parts}
 
     def release(self, batches: Sequence[Batch]) -> list[Batch]:
         """Give batches back; return those that another holds already."""

@@ -22,6 +22,7 @@ from sqlmodel import Session
 
 from digest.errors import SenderBusyError, StoreError
 from digest.store.failures import explain, is_ours
+from digest.store.prepared import Hand
 
 BUSY_SECONDS = 30
 """How long a statement waits for another process's write: longer than any transaction of ours."""
@@ -80,6 +81,12 @@ class Store:
             )
 
     @property
+    def _errors(self) -> type[Exception]:
+        """What the driver raises (PEP 249), where nothing of SQLAlchemy's stands between."""
+        errors: type[Exception] = self._writer.dialect.loaded_dbapi.Error
+        return errors
+
+    @property
     def is_sqlite(self) -> bool:
         """Whether it is a file (or memory) of SQLite's."""
         return self.url.get_backend_name() == "sqlite"
@@ -95,6 +102,24 @@ class Store:
         with self._turn, self._explained(), Session(self._writer, expire_on_commit=False) as session:
             yield session
             session.commit()
+
+    @contextlib.contextmanager
+    def bare(self) -> Iterator[Hand]:
+        """Give a transaction that writes as the driver's own cursor: for the ledger's hot path.
+
+        A session's begin and end cost 100 us of processor, these 20.
+        """
+        with self._turn, self._explained():
+            connection = self._writer.raw_connection()
+            try:
+                cursor = connection.cursor()
+                if self.is_sqlite:
+                    cursor.execute("BEGIN IMMEDIATE")
+                yield Hand(cursor, self._writer.dialect)
+                connection.commit()
+            finally:
+                # Given back to the pool, which rolls back what was not committed.
+                connection.close()
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:
@@ -116,6 +141,11 @@ class Store:
             if is_ours(error):
                 raise
             raise explain(error, str(self.where)) from error
+        except self._errors as error:
+            wrapped = sa.exc.DBAPIError.instance("", None, error, self._errors, dialect=self._writer.dialect)
+            if not isinstance(wrapped, sa.exc.DBAPIError) or is_ours(wrapped):
+                raise
+            raise explain(wrapped, str(self.where)) from error
 
     @contextlib.contextmanager
     def sender(self) -> Iterator[None]:

@@ -5,9 +5,10 @@ exactly what may be on the wire.
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from sqlmodel import Session
 from digest.errors import IssueError
 from digest.model import DeliveryState, Issue, IssueState, Recipient, SubscriberState
 from digest.store import issues
+from digest.store.prepared import Prepared, hand
 from digest.store.tables import BATCH, DELIVERY, ISSUE, SUBSCRIBER, SUBSCRIPTION
 
 BATCH_ROWS = 1000
@@ -37,6 +39,8 @@ class Batch:
     first_id: int
     last_id: int
     token: int
+    revision: int = 1
+    """Which revision of the issue's bytes its holder sends."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +185,8 @@ def next_due(session: Session, issue_id: int) -> datetime | None:
 def take(session: Session, issue: Issue, seq: int, *, ask: bool, now: datetime) -> Batch:
     """Take a batch: raise its token and settle what its former holder left on the wire.
 
+    `issue` is as it was when its messages were composed: of that revision are those that are sent.
+
     `ask` leaves such rows `unknown` until an operator decides; else they go back to pending, marked doubtful
     (RFC 5321 §4.5.4.1: at least once), with the same Message-ID.
     """
@@ -205,51 +211,77 @@ def take(session: Session, issue: Issue, seq: int, *, ask: bool, now: datetime) 
         first_id=row.first_id,
         last_id=row.last_id,
         token=row.token,
+        revision=issue.revision,
     )
 
 
-def rows(session: Session, batch: Batch, cutoff: int) -> list[Row]:
-    """Give a batch's rows that are due, in the order of their ids. Addressed by range, never by OFFSET."""
+def _rows(dialect: sa.Dialect) -> tuple[Prepared, Callable[[Any], datetime | None]]:
+    """Give what reads a batch's rows, and what reads their instants."""
     subscriber = DELIVERY.join(SUBSCRIBER, SUBSCRIBER.c.id == DELIVERY.c.subscriber_id, isouter=True)
     query = (
         sa.select(
             DELIVERY.c.subscriber_id,
-            DELIVERY.c.attempts,
-            DELIVERY.c.losses,
-            DELIVERY.c.first_at,
-            DELIVERY.c.soft,
             SUBSCRIBER.c.email,
             SUBSCRIBER.c.name,
             SUBSCRIBER.c.address_version,
             SUBSCRIBER.c.created_at,
+            DELIVERY.c.attempts,
+            DELIVERY.c.losses,
+            DELIVERY.c.first_at,
+            DELIVERY.c.soft,
             SUBSCRIBER.c.soft_bounces,
             SUBSCRIBER.c.disabled_at,
         )
         .select_from(subscriber)
         .where(
-            DELIVERY.c.issue_id == batch.issue_id,
-            DELIVERY.c.subscriber_id.between(batch.first_id, batch.last_id),
+            DELIVERY.c.issue_id == sa.bindparam("issue"),
+            DELIVERY.c.subscriber_id.between(sa.bindparam("first"), sa.bindparam("last")),
             DELIVERY.c.state == DeliveryState.PENDING.value,
-            DELIVERY.c.next_at <= cutoff,
+            DELIVERY.c.next_at <= sa.bindparam("cutoff"),
         )
         .order_by(DELIVERY.c.subscriber_id)
     )
+    read = SUBSCRIBER.c.created_at.type.dialect_impl(dialect).result_processor(dialect, None)
+    assert read is not None
+    return Prepared(query, dialect), read
+
+
+_rows_for = lru_cache(maxsize=4)(_rows)
+
+
+def rows(session: Session, batch: Batch, cutoff: int) -> list[Row]:
+    """Give a batch's rows that are due, in the order of their ids. Addressed by range, never by OFFSET."""
+    ledger = hand(session)
+    query, instant = _rows_for(ledger.dialect)
+    values = {"issue": batch.issue_id, "first": batch.first_id, "last": batch.last_id, "cutoff": cutoff}
     return [
         Row(
             recipient=Recipient(
-                id=row.subscriber_id,
-                email=row.email or "",
-                name=row.name or "",
-                address_version=row.address_version or 1,
-                since=row.created_at,
+                id=number,
+                email=email or "",
+                name=name or "",
+                address_version=version or 1,
+                since=instant(since),
             ),
-            attempts=row.attempts,
-            losses=row.losses,
-            first_at=row.first_at,
-            soft=bool(row.soft),
-            blemished=bool(row.soft_bounces or row.disabled_at),
+            attempts=attempts,
+            losses=losses,
+            first_at=first_at,
+            soft=bool(soft),
+            blemished=bool(soft_bounces or disabled_at),
         )
-        for row in session.connection().execute(query)
+        for (
+            number,
+            email,
+            name,
+            version,
+            since,
+            attempts,
+            losses,
+            first_at,
+            soft,
+            soft_bounces,
+            disabled_at,
+        ) in query.execute(ledger.cursor, values).fetchall()
     ]
 
 

@@ -25,7 +25,7 @@ from digest.store import bounces, issues, ledger, subscribers
 from digest.store.bounces import Evidence
 from digest.store.database import Store
 from digest.store.subscribers import Newcomer, Visit
-from digest.store.tables import SUBSCRIPTION
+from digest.store.tables import SUBSCRIBER, SUBSCRIPTION
 from digest.store.tick import Result, Turn, tick
 
 PAGE = Visit(channel=Channel.PAGE)
@@ -442,3 +442,17 @@ def test_a_tick_works_on_several_batches_in_their_order(store: Store) -> None:
         )
     assert got.dropped == {0}
     assert [len(rows) for rows in got.claimed.values()] == [1]
+
+
+def test_a_reader_whose_address_changed_after_the_batch_was_read_is_mailed_at_the_new_one(
+    store: Store,
+) -> None:
+    (reader,) = readers(store, 1)
+    issue = sending(store)
+    batch = take(store, issue)
+    read = due(store, batch)
+    with store.write() as session:
+        moved = {"email": "new@mail.example", "address_key": "new@mail.example", "address_version": 2}
+        session.connection().execute(sa.update(SUBSCRIBER).where(SUBSCRIBER.c.id == reader).values(moved))
+    (claimed,) = turn(store, batch, claim=read).claimed[batch.seq]
+    assert (claimed.recipient.email, claimed.recipient.address_version) == ("new@mail.example", 2)
