@@ -266,6 +266,8 @@ class Issue:
     id: int
     newsletter: str
     slot: str
+    extra: str | None = None
+    """Its name where it is outside of the schedule, such as a correction; its slot is then when it was made."""
     due_at: datetime
     state: IssueState
     held_from: IssueState | None = None
@@ -278,6 +280,8 @@ class Issue:
     audience_confirmed: bool = False
     reached: bool = False
     """Whether any delivery was accepted: from then on its articles are spent."""
+    revision: int = 1
+    """The newest revision of its bytes: a held issue may be amended for those who wait for it."""
     created_at: datetime
     approved_at: datetime | None = None
     frozen_at: datetime | None = None

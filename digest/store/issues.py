@@ -33,9 +33,18 @@ def open_draft(session: Session, newsletter: str, slot: Slot, now: datetime) -> 
     issue = find(session, newsletter, slot.name)
     if issue is not None:
         return issue
+    begin(session, newsletter, slot, now)
+    issue = find(session, newsletter, slot.name)
+    assert issue is not None
+    return issue
+
+
+def begin(session: Session, newsletter: str, slot: Slot, now: datetime, *, extra: str | None = None) -> bool:
+    """Begin an issue as a draft; False where its slot, or an extra's name, is taken."""
     insert = insert_for(session)(ISSUE).values(
         newsletter=newsletter,
         slot=slot.name,
+        extra=extra,
         due_at=slot.instant,
         state=IssueState.DRAFT,
         hold_code="",
@@ -45,12 +54,12 @@ def open_draft(session: Session, newsletter: str, slot: Slot, now: datetime) -> 
         reached=False,
         created_at=now,
     )
-    first = session.connection().execute(insert.on_conflict_do_nothing()).rowcount == 1
-    issue = find(session, newsletter, slot.name)
-    assert issue is not None
-    if first:
-        note(session, issue, "issue.drafted", now)
-    return issue
+    if session.connection().execute(insert.on_conflict_do_nothing()).rowcount != 1:
+        return False
+    begun = find(session, newsletter, slot.name)
+    assert begun is not None
+    note(session, begun, "issue.drafted", now, extra or "")
+    return True
 
 
 def find(session: Session, newsletter: str, slot: str) -> Issue | None:
@@ -68,11 +77,15 @@ def get(session: Session, issue_id: int) -> Issue:
     return rows.issue(session.get_one(IssueRow, issue_id, populate_existing=True))
 
 
-def listing(session: Session, *, newsletter: str = "", limit: int = 30) -> list[Issue]:
-    """Give the latest issues, newest slot first."""
+def listing(
+    session: Session, *, newsletter: str = "", limit: int = 30, scheduled: bool = False
+) -> list[Issue]:
+    """Give the latest issues, newest slot first; with `scheduled` no extras."""
     query = select(IssueRow).order_by(col(IssueRow.due_at).desc(), col(IssueRow.id).desc()).limit(limit)
     if newsletter:
         query = query.where(IssueRow.newsletter == newsletter)
+    if scheduled:
+        query = query.where(col(IssueRow.extra).is_(None))
     return [rows.issue(row) for row in session.exec(query)]
 
 
@@ -83,13 +96,14 @@ def unfinished(session: Session) -> list[Issue]:
 
 
 def before(session: Session, issue: Issue) -> Issue | None:
-    """Give the last issue of the same newsletter that was sent before this one."""
+    """Give the last issue of the same newsletter's schedule that was sent before this one."""
     query = (
         select(IssueRow)
         .where(
             IssueRow.newsletter == issue.newsletter,
             IssueRow.state == IssueState.SENT,
             col(IssueRow.due_at) < issue.due_at,
+            col(IssueRow.extra).is_(None),
         )
         .order_by(col(IssueRow.due_at).desc())
         .limit(1)
@@ -207,8 +221,9 @@ def cancel(session: Session, issue: Issue, reason: str, now: datetime) -> Issue:
 
 
 def name(issue: Issue) -> str:
-    """Call an issue as people do: `daily 2026-11-24T07:00`."""
-    return f"{issue.newsletter} {issue.slot}"
+    """Call an issue as people do: `daily 2026-11-24T07:00`, and `daily 2026-11-24T09:12 (correction)`."""
+    named = f"{issue.newsletter} {issue.slot}"
+    return f"{named} ({issue.extra})" if issue.extra else named
 
 
 def _misfit(issue: Issue, what: str, needed: str) -> IssueError:

@@ -143,13 +143,18 @@ class JudgementRow(SQLModel, table=True):
 
 
 class IssueRow(SQLModel, table=True):
-    """One issue of a newsletter. The slot is unique: whoever comes second finds it."""
+    """One issue of a newsletter. The slot is unique: whoever comes second finds it. So is an extra's name."""
 
     __tablename__ = "issue"
-    __table_args__ = (sa.UniqueConstraint("newsletter", "slot"), _COUNTED)
+    __table_args__ = (
+        sa.UniqueConstraint("newsletter", "slot"),
+        sa.Index(None, "newsletter", "extra", unique=True),
+        _COUNTED,
+    )
     id: int | None = Field(default=None, primary_key=True)
     newsletter: str
     slot: str = Field(max_length=16)
+    extra: str | None = None
     due_at: datetime = Field(sa_type=Instant)
     state: IssueState = Field(sa_type=_words(IssueState))
     held_from: IssueState | None = Field(default=None, sa_type=_words(IssueState))
@@ -159,6 +164,7 @@ class IssueRow(SQLModel, table=True):
     audience: int = 0
     audience_confirmed: bool = False
     reached: bool = False
+    revision: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
     counts: dict[str, int] | None = Field(default=None, sa_type=sa.JSON)
     created_at: datetime = Field(sa_type=Instant)
     approved_at: datetime | None = Field(default=None, sa_type=Instant)
