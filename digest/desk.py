@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
-from digest.config import Newsletter, Settings
+from digest.config import Newsletter, Settings, SigningKey
 from digest.config.relays import MAIN, RelaySection
 from digest.delivery.courier import Relay
 from digest.delivery.domains import Limit
@@ -27,6 +28,16 @@ class Desk:
     store: Store
     keys: Keys
     clock: Callable[[], datetime] = utc_now
+
+    @cached_property
+    def signing(self) -> tuple[SigningKey, ...]:
+        """The keys that sign every message, read once; none where the relay signs. Raises UsageError."""
+        return self.settings.signing_keys()
+
+    @property
+    def unsigned(self) -> frozenset[str]:
+        """The header fields, in lower case, that one relay or another replaces: no signature covers them."""
+        return frozenset(name for relay in self.relays for name in relay.unsigned)
 
     @property
     def relay(self) -> Relay:

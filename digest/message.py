@@ -7,13 +7,13 @@ begins with a dot, no blank that relaxed canonicalisation would take away. Knows
 import hmac
 import re
 from base64 import b32encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
 from html import escape
-from typing import Self
+from typing import Self, TypeAlias
 
 from digest import quoted
 from digest.errors import AddressError, RenderError
@@ -21,11 +21,18 @@ from digest.headers import LINE, one_line, uri
 from digest.issue_head import ADDRESS, honest_subject, list_fields, who_and_what
 from digest.model import SLOT_NAMES, SLOT_PATTERN, IssueHeaders, Recipient, Rendering
 
+READER_FIELDS = ("To", "Date", "Message-ID", "X-Digest-Delivery", "List-Unsubscribe")
+"""The header fields that differ from one message to the next, in their order."""
+
+Sign: TypeAlias = Callable[[bytes, bytes, datetime], bytes]
+"""Gives what goes on top of a message, for its own header fields, what follows `body`, and its date."""
+
 # 80 bits of the MAC: sixteen letters of base32, none of them padding.
 _MAC_OCTETS = 10
 _ISSUED_ID = re.compile(
     r"<?(?P<issue>0|[1-9][0-9]{0,18})\.(?P<subscriber>0|[1-9][0-9]{0,18})\.(?P<mac>[a-z2-7]{16})@[a-z0-9.-]+>?"
 )
+_BLANK_LINE = b"\r\n\r\n"
 _MESSAGE_ID = re.compile(r"<[!-;=?A-~]{1,200}@[A-Za-z0-9.-]{1,253}>")
 
 
@@ -45,7 +52,8 @@ class MessageTemplate:
     subject: str
     """As it is sent: one line, without a Re: or Fwd: that answers nothing."""
     segments: tuple[bytes, ...]
-    """The wire form in order, empty where a subscriber's share goes: headers in the second, values after."""
+    """The wire form in order, empty where a subscriber's share goes: headers in the second, values after the
+    third, which holds the rest of the headers and how the body begins."""
     slots: tuple[tuple[int, _Slot], ...]
     """Each with the index of its segment."""
 
@@ -72,8 +80,25 @@ class MessageTemplate:
         segments[-1] += f"--{boundary}--\r\n".encode()
         return cls(subject=subject, segments=tuple(segments), slots=tuple(slots))
 
+    @property
+    def head(self) -> bytes:
+        """The header fields that are the same in all messages, each with its CRLF."""
+        return self.segments[0] + self.segments[2].partition(_BLANK_LINE)[0] + b"\r\n"
+
+    @property
+    def body(self) -> bytes:
+        """The body as far as it is the same in all messages: up to the first slot."""
+        return self.segments[2].partition(_BLANK_LINE)[2]
+
     def message(
-        self, recipient: Recipient, *, message_id: str, unsubscribe_url: str, since: str, date: datetime
+        self,
+        recipient: Recipient,
+        *,
+        message_id: str,
+        unsubscribe_url: str,
+        since: str,
+        date: datetime,
+        sign: Sign | None = None,
     ) -> bytes:
         """Give one subscriber's message, ready for the wire: dot-stuffing finds nothing to do in it.
 
@@ -92,7 +117,10 @@ class MessageTemplate:
         for index, slot in self.slots:
             value = values[slot.name]
             segments[index] = quoted.encode_value(escape(value) if slot.html else value) or slot.fallback
-        return b"".join(segments)
+        if sign is None:
+            return b"".join(segments)
+        rest = b"".join(segments[3:])
+        return b"".join([sign(segments[1], rest, date), *segments[:3], rest])
 
 
 def message_id(*, key: bytes, issue_id: int, subscriber_id: int, domain: str) -> str:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from digest.cli.context import settings
+from digest.cli.context import settings, warn_of
 from digest.cli.output import emit_json, facts, say
 from digest.config import Newsletter, Settings, json_schema, show, toml_text
 from digest.desk import utc_now
@@ -35,7 +35,17 @@ def check(ctx: typer.Context) -> None:
     now = utc_now()
     say(f"{found.path} is in order.")
     say()
-    facts((("Feeds", ", ".join(found.site.feeds)), ("Mail", _mail(found)), ("Pages", found.web.public_url)))
+    keys = found.signing_keys()
+    facts(
+        (
+            ("Feeds", ", ".join(found.site.feeds)),
+            ("Mail", _mail(found)),
+            ("DKIM", ", ".join(key.record_name for key in keys) or "left to the relay"),
+            ("Pages", found.web.public_url),
+        )
+    )
+    for key in keys:
+        warn_of(key)
     for newsletter in found.newsletter:
         say()
         say(f"{newsletter.name} ({newsletter.schedule} in {newsletter.timezone}), next due:")

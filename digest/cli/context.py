@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 from digest.cli.output import tell
-from digest.config import Settings, load
+from digest.config import Settings, SigningKey, load
 from digest.desk import Desk
 from digest.errors import UsageError
 from digest.links import Keys, parse_keys
@@ -51,7 +51,19 @@ def open_desk(ctx: typer.Context) -> Iterator[Desk]:
     """Give the desk over the database and the keys of config.toml's folder; both have to exist."""
     found = settings(ctx)
     with opened(found) as store:
-        yield Desk(settings=found, store=store, keys=keys(found))
+        desk = Desk(settings=found, store=store, keys=keys(found))
+        for key in desk.signing:
+            warn_of(key)
+        yield desk
+
+
+def warn_of(key: SigningKey) -> None:
+    """Warn of a key that signs and is shorter than it should be."""
+    if key.is_short:
+        tell(
+            f"Warning: the key of {key.record_name} is shorter than RFC 8301 advises: "
+            "`digest dkim new` makes another, for a selector of its own."
+        )
 
 
 @contextmanager

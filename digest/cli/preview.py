@@ -109,6 +109,8 @@ def _message(desk: Desk, newsletter: Newsletter, shown: Coming) -> bytes:
         issue_id=0,
         rendering=shown.rendering,
         keys=desk.keys,
+        signing=desk.signing,
+        unsigned=desk.unsigned,
         permanent_key=secrets.token_bytes(32),
         inert=True,
     )

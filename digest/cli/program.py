@@ -29,6 +29,7 @@ COMMANDS = {
     "run": "Look after it",
     "serve": "Look after it",
     "doctor": "Look after it",
+    "dkim": "Look after it",
     "config": "Look after it",
     "db": "Look after it",
 }

@@ -5,11 +5,13 @@
 
 from digest.config.addresses import Mailbox
 from digest.config.editorial import Editors, Mail, Newsletter, Site, Theme
+from digest.config.keyfile import SigningKey
 from digest.config.load import load
 from digest.config.operation import Alerts, Database, Delivery, Privacy, Web
 from digest.config.relays import DomainPace, FurtherRelay, RelaySection, Smtp
 from digest.config.settings import Settings
 from digest.config.show import json_schema, show, template_text, toml_text
+from digest.config.signing import Dkim
 from digest.config.values import SAMPLE_FEED
 
 __all__ = [
@@ -17,6 +19,7 @@ __all__ = [
     "Alerts",
     "Database",
     "Delivery",
+    "Dkim",
     "DomainPace",
     "Editors",
     "FurtherRelay",
@@ -26,6 +29,7 @@ __all__ = [
     "Privacy",
     "RelaySection",
     "Settings",
+    "SigningKey",
     "Site",
     "Smtp",
     "Theme",

@@ -153,6 +153,3 @@ Duration = Annotated[
     PlainSerializer(duration_text, return_type=str),
     WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,9}[dhms]$"}),
 ]
-NotYetTable = Annotated[
-    dict[str, str], BeforeValidator(empty), WithJsonSchema({"type": "object", "maxProperties": 0})
-]

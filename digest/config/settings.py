@@ -7,11 +7,14 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, field_
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from digest import address
 from digest.config.database import resolved_url
 from digest.config.editorial import Editors, Mail, Newsletter, Site, Theme
-from digest.config.kinds import NotYetTable, listed
+from digest.config.keyfile import SigningKey
+from digest.config.kinds import listed
 from digest.config.operation import Alerts, Database, Delivery, Privacy, Web
 from digest.config.relays import Domains, Smtp
+from digest.config.signing import Dkim
 from digest.errors import UsageError
 
 Newsletters = tuple[Newsletter, ...]
@@ -44,8 +47,7 @@ class Settings(BaseSettings):
     smtp: Smtp = Smtp()
     pace: Domains = Field(default_factory=dict)
     """Limits for single recipient domains."""
-    dkim: NotYetTable = Field(default_factory=dict)
-    """Signing, where the relay does not sign."""
+    dkim: Dkim = Dkim()
     alerts: Alerts = Alerts()
     editors: Editors = Editors()
     theme: Theme = Theme()
@@ -86,6 +88,19 @@ class Settings(BaseSettings):
             newsletters if site is None else tuple(_inherit(newsletter, site) for newsletter in newsletters)
         )
 
+    @field_validator("dkim")
+    @classmethod
+    def _dkim(cls, dkim: Dkim, info: ValidationInfo) -> Dkim:
+        mail = info.data.get("mail")
+        if not dkim.key_file or not isinstance(mail, Mail):
+            return dkim
+        sender = address.domain(mail.sender.address)
+        if not dkim.aligns(sender):
+            raise misplaced(
+                f"must be mail.from's {sender}, or one above or below it: no other counts for DMARC", "domain"
+            )
+        return dkim.model_copy(update={"domain": dkim.domain or sender})
+
     @property
     def path(self) -> Path:
         """Where config.toml is, absolute."""
@@ -100,6 +115,10 @@ class Settings(BaseSettings):
     def secret_path(self) -> Path:
         """Where the keys that sign links are. It may not exist yet."""
         return self.folder / self.web.secret_file
+
+    def signing_keys(self) -> tuple[SigningKey, ...]:
+        """Read the keys that sign every message; none where nothing is signed. Raises UsageError."""
+        return self.dkim.keys(self.folder)
 
     @property
     def templates_folder(self) -> Path:

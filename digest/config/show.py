@@ -12,9 +12,6 @@ from digest.config.database import mask_url
 from digest.config.kinds import duration_text
 from digest.config.settings import Settings
 
-# Always empty in this version.
-NOT_YET_KEYS = {"dkim": True}
-
 
 class _Schema(GenerateJsonSchema):
     """Writes a duration's default as the file does."""
@@ -25,7 +22,7 @@ class _Schema(GenerateJsonSchema):
 
 def show(settings: Settings) -> dict[str, Any]:
     """Give the effective settings in the file's order, plain values of JSON and TOML, secrets as stars."""
-    dumped = settings.model_dump(mode="json", by_alias=True, exclude=NOT_YET_KEYS)
+    dumped = settings.model_dump(mode="json", by_alias=True)
     return cast("dict[str, Any]", _masked(dumped))
 
 

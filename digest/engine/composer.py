@@ -1,7 +1,8 @@
 """Makes the messages of an issue: its template once, then one splice a subscriber."""
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from functools import lru_cache
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -9,9 +10,10 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date
 
 from digest import address, links
-from digest.config import Newsletter, Settings
+from digest.config import Newsletter, Settings, SigningKey
+from digest.dkim import Signer
 from digest.links import Keys, Link, LinkKind
-from digest.message import MessageTemplate, message_id
+from digest.message import READER_FIELDS, MessageTemplate, message_id
 from digest.model import IssueHeaders, Recipient, Rendering
 
 
@@ -32,6 +34,52 @@ def headers(settings: Settings, newsletter: Newsletter, slot: str) -> IssueHeade
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Composer:
+    """Makes the messages of one issue. May be called from several threads at once."""
+
+    template: MessageTemplate
+    signer: Signer | None
+    kind: LinkKind
+    issue_id: int
+    domain: str
+    """What Message-IDs end in."""
+    public_url: str
+    zone: ZoneInfo
+    locale: str
+    keys: Keys = field(repr=False)
+    permanent_key: bytes = field(repr=False)
+
+    @property
+    def signs(self) -> bool:
+        """Whether a call makes a signature, which is a good deal more work than all the rest of it."""
+        return self.signer is not None
+
+    def __call__(self, recipient: Recipient, now: datetime) -> bytes:
+        """Give a recipient's message at an instant, whole and ready for the wire.
+
+        Raises AddressError for an address that cannot stand in a header.
+        """
+        link = Link(
+            kind=self.kind,
+            subscriber_id=recipient.id,
+            address_version=recipient.address_version,
+            issue_id=self.issue_id,
+        )
+        delivery = message_id(
+            key=self.permanent_key, issue_id=self.issue_id, subscriber_id=recipient.id, domain=self.domain
+        )
+        since = recipient.since
+        return self.template.message(
+            recipient,
+            message_id=delivery,
+            unsubscribe_url=links.unsubscribe_url(self.public_url, link, self.keys),
+            since=_spelled(since.astimezone(self.zone).date(), self.locale) if since else "",
+            date=now,
+            sign=self.signer,
+        )
+
+
 def composer(
     settings: Settings,
     newsletter: Newsletter,
@@ -42,36 +90,34 @@ def composer(
     keys: Keys,
     permanent_key: bytes,
     inert: bool = False,
-) -> Callable[[Recipient, datetime], bytes]:
-    """Give the function that makes a recipient's message at an instant, whole and ready for the wire.
+    signing: Sequence[SigningKey] = (),
+    unsigned: frozenset[str] = frozenset(),
+) -> Composer:
+    """Give what makes the messages of an issue.
 
-    `inert` makes links that do nothing, for tests and rehearsals. Raises RenderError for what cannot be sent.
+    `inert` makes links that do nothing, for tests and rehearsals. With `signing` keys every message carries a
+    signature of each, which leaves out the header fields `unsigned`, since the relay rewrites them. Raises
+    RenderError for what cannot be sent.
     """
     template = MessageTemplate.build(rendering, headers(settings, newsletter, slot))
-    domain = address.domain(settings.mail.sender.address)
-    zone, locale = ZoneInfo(newsletter.timezone), settings.site.language.replace("-", "_")
-    kind = LinkKind.INERT if inert else LinkKind.UNSUBSCRIBE
+    signer = Signer(
+        signing, head=template.head, reader_fields=READER_FIELDS, body=template.body, unsigned=unsigned
+    )
+    return Composer(
+        template=template,
+        signer=signer if signing else None,
+        kind=LinkKind.INERT if inert else LinkKind.UNSUBSCRIBE,
+        issue_id=issue_id,
+        domain=address.domain(settings.mail.sender.address),
+        public_url=settings.web.public_url,
+        zone=ZoneInfo(newsletter.timezone),
+        locale=settings.site.language.replace("-", "_"),
+        keys=keys,
+        permanent_key=permanent_key,
+    )
 
-    @lru_cache(maxsize=4096)
-    def spelled(year: int, month: int, day: int) -> str:
-        return format_date(datetime(year, month, day, tzinfo=zone).date(), "long", locale)
 
-    def compose(recipient: Recipient, now: datetime) -> bytes:
-        link = Link(
-            kind=kind,
-            subscriber_id=recipient.id,
-            address_version=recipient.address_version,
-            issue_id=issue_id,
-        )
-        joined = recipient.since.astimezone(zone) if recipient.since else None
-        return template.message(
-            recipient,
-            message_id=message_id(
-                key=permanent_key, issue_id=issue_id, subscriber_id=recipient.id, domain=domain
-            ),
-            unsubscribe_url=links.unsubscribe_url(settings.web.public_url, link, keys),
-            since=spelled(joined.year, joined.month, joined.day) if joined else "",
-            date=now,
-        )
-
-    return compose
+@lru_cache(maxsize=4096)
+def _spelled(day: date, locale: str) -> str:
+    """Write a day in words: few days have many subscribers, and Babel takes its time."""
+    return format_date(day, "long", locale)

@@ -3,14 +3,14 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
 from digest.config import Newsletter
 from digest.delivery.courier import ConnectError, connect
 from digest.desk import Desk
-from digest.engine.composer import composer
+from digest.engine.composer import Composer, composer
 from digest.engine.job import Job
 from digest.engine.sender import Progress, Sender
 from digest.engine.verdict import Policy
@@ -67,6 +67,8 @@ def job(desk: Desk, issue: Issue) -> Job:
         issue_id=issue.id,
         rendering=rendering,
         keys=desk.keys,
+        signing=desk.signing,
+        unsigned=desk.unsigned,
         permanent_key=key,
     )
     return Job(issue=issue, sender=desk.settings.mail.envelope, compose=compose)
@@ -104,9 +106,7 @@ def _left(desk: Desk, chosen: Sequence[Issue]) -> list[Issue]:
     return ended
 
 
-def inert_composer(
-    desk: Desk, newsletter: Newsletter, slot: str, rendering: Rendering
-) -> Callable[[Recipient, datetime], bytes]:
+def inert_composer(desk: Desk, newsletter: Newsletter, slot: str, rendering: Rendering) -> Composer:
     """Give what makes messages that are no issue's: links that do nothing, Message-IDs of their own."""
     return composer(
         desk.settings,
@@ -115,6 +115,8 @@ def inert_composer(
         issue_id=0,
         rendering=rendering,
         keys=desk.keys,
+        signing=desk.signing,
+        unsigned=desk.unsigned,
         permanent_key=secrets.token_bytes(32),
         inert=True,
     )

@@ -16,7 +16,7 @@ from digest.errors import DigestError, FeedError
 
 COMMANDS = (
     *("init", "demo", "collect", "preview", "send", "run", "serve", "stats"),
-    *("issues", "articles", "subscribers", "doctor", "config", "db"),
+    *("issues", "articles", "subscribers", "doctor", "dkim", "config", "db"),
 )
 
 

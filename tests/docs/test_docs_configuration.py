@@ -103,7 +103,6 @@ def test_the_relays_of_the_readme_are_read(relay: str, tmp_path: Path) -> None:
 
 UNAVAILABLE = {
     "editors.addresses": '[editors]\naddresses = ["editor@ledger.example"]',
-    "dkim": '[dkim]\nselector = "news"',
 }
 
 
