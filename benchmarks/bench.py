@@ -37,10 +37,10 @@ class Part:
 
 
 PARTS = {
-    "throughput": Part(run=throughput.run, minutes=12, quick_minutes=0.7),
+    "throughput": Part(run=throughput.run, minutes=18, quick_minutes=1),
     "pieces": Part(run=pieces.run, minutes=1.5, quick_minutes=0.4),
     "size": Part(run=size.run, minutes=7, quick_minutes=0.3),
-    "latency": Part(run=latency.run, minutes=3, quick_minutes=0.5),
+    "latency": Part(run=latency.run, minutes=3.5, quick_minutes=0.5),
     "idle": Part(run=idle.run, minutes=1.2, quick_minutes=0.2),
     "unsubscribe": Part(run=unsubscribe.run, minutes=2.5, quick_minutes=0.6),
 }

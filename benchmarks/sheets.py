@@ -143,10 +143,10 @@ def _latency(figures: Figures) -> list[Sheet]:
                 for row in figures["rows"]
             ],
             note=(
-                "Predicted: min(N / (2 d + c), r) for N connections to a relay that answers after d, with "
-                f"c = {figures['own_ms']:g} ms of our own between an answer and the next message and "
-                f"r = {figures['most']:,} messages/s where processors are the limit, both measured with a "
-                "relay without delay. Two answers a message: PIPELINING sends MAIL, RCPT and DATA together."
+                "Predicted: N / (2 d + c + N / r), with d in truth, and with "
+                f"c = {figures['own_ms']:g} ms a round and 1 / r = {figures['work_us']:,} µs a message, both "
+                f"from a relay without delay. Messages of {figures['octets'] // 1000} kB; the relay and this "
+                "program share the processors."
             ),
         )
     ]
