@@ -221,7 +221,7 @@ class Sender:
 
     def _apply(self, running: Running, ticked: Ticked) -> None:
         """Put the claimed rows on the wire, and heed what the ledger said."""
-        if ticked.state is not IssueState.SENDING:
+        if ticked.outdated or ticked.state is not IssueState.SENDING:
             running.stop()
         for seq, rows in ticked.claimed.items():
             batch = running.batches[seq]

@@ -67,6 +67,8 @@ class Ticked:
     """What a tick gave: the claimed rows by batch, and which batches have another holder now."""
 
     state: IssueState
+    outdated: bool = False
+    """Whether the issue was amended since this sender composed it: then nothing was claimed."""
     claimed: dict[int, list[Row]] = field(default_factory=dict)
     dropped: frozenset[int] = frozenset()
 
@@ -112,7 +114,9 @@ class _Statements:
             dialect,
         )
         issue = ISSUE.c.id == sa.bindparam("issue")
-        self.state = Prepared(sa.select(ISSUE.c.state, ISSUE.c.reached).where(issue), dialect)
+        self.state = Prepared(
+            sa.select(ISSUE.c.state, ISSUE.c.reached, ISSUE.c.revision).where(issue), dialect
+        )
         self.recount = Prepared(sa.update(ISSUE).where(issue).values(counts=sa.null()), dialect)
         self.reached = Prepared(
             sa.update(ISSUE).where(issue, ISSUE.c.reached.is_(False)).values(reached=True), dialect
@@ -138,6 +142,7 @@ class _Statements:
             .where(*_wanted(size), DELIVERY.c.next_at <= sa.bindparam("cutoff"), _MAILABLE)
             .values(
                 state=DeliveryState.SUBMITTING.value,
+                revision=sa.bindparam("composed"),
                 at=seconds,
                 first_at=sa.case((DELIVERY.c.first_at == 0, seconds), else_=DELIVERY.c.first_at),
             )
@@ -186,9 +191,9 @@ def _statements(dialect: sa.Dialect) -> _Statements:
 def tick(session: Session, issue_id: int, turns: Sequence[Turn], now: datetime) -> Ticked:
     """Do one tick: per batch in order, prove the token, record the results, claim the rows.
 
-    Claims nothing where the issue is not `sending` any more. A claim repeats freezing's conditions in its own
-    statement; a row that fails them is withdrawn, final for this issue. In a cancelled issue, what would have
-    been tried again is withdrawn too.
+    Claims nothing where the issue is not `sending` any more, or was amended. A claim repeats freezing's
+    conditions in its own statement; a row that fails them is withdrawn, final for this issue. In a cancelled
+    issue, what would have been tried again is withdrawn too.
     """
     ticked = plain_tick(hand(session), issue_id, turns, now)
     results = [result for turn in turns if turn.batch.seq not in ticked.dropped for result in turn.results]
@@ -211,8 +216,9 @@ def plain_tick(ledger: Hand, issue_id: int, turns: Sequence[Turn], now: datetime
     mine = [turn for turn in ordered if _prove(run, ledger, turn.batch)]
     dropped = [turn for turn in ordered if turn not in mine] if len(mine) < len(ordered) else []
     # Read once the batches are proved: whoever ends an issue waits for their rows, or we for him.
-    ((word, reached),) = run.state.execute(ledger.cursor, {"issue": issue_id}).fetchall()
+    ((word, reached, revision),) = run.state.execute(ledger.cursor, {"issue": issue_id}).fetchall()
     state = IssueState(word)
+    outdated = any(turn.batch.revision != revision for turn in mine)
     for turn in mine:
         _record(run, ledger, issue_id, turn.results, now, ended=state is IssueState.CANCELLED)
     late = [_record_late(run, ledger, issue_id, turn.results, now) for turn in dropped]
@@ -222,12 +228,13 @@ def plain_tick(ledger: Hand, issue_id: int, turns: Sequence[Turn], now: datetime
     claimed = {
         turn.batch.seq: _claim(run, ledger, turn, now)
         for turn in mine
-        if turn.claim and state is IssueState.SENDING
+        if turn.claim and state is IssueState.SENDING and not outdated
     }
     if not reached and any(r.state is DeliveryState.ACCEPTED for turn in turns for r in turn.results):
         # From the first acceptance on, the issue's articles are spent.
         run.reached.execute(ledger.cursor, {"issue": issue_id})
-    return Ticked(state=state, claimed=claimed, dropped=frozenset(turn.batch.seq for turn in dropped))
+    gone = frozenset(turn.batch.seq for turn in dropped)
+    return Ticked(state=state, outdated=outdated, claimed=claimed, dropped=gone)
 
 
 def _prove(run: _Statements, ledger: Hand, batch: Batch) -> bool:
@@ -309,6 +316,7 @@ def _claim(run: _Statements, ledger: Hand, turn: Turn, now: datetime) -> list[Ro
         "last": max(wanted),
         "now": now,
         "seconds": epoch(now),
+        "composed": turn.batch.revision,
         "cutoff": turn.cutoff or epoch(now),
     }
     claim, withdraw = run.claim(_rounded(len(wanted)))
