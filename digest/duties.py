@@ -55,8 +55,10 @@ def duties(plan: Plan, known: Sequence[Issue], *, seen_at: datetime, now: dateti
     """Give what is to be done now, oldest slot first.
 
     `known` are the newsletter's latest issues, and every one that is not final; `seen_at` is when its
-    present schedule was first seen.
+    present schedule was first seen. Of an extra nothing is due but that a quota's pause is over.
     """
+    extras = [issue for issue in known if issue.extra is not None and _has_rested(issue, now)]
+    known = [issue for issue in known if issue.extra is None]
     by_slot = {issue.slot: issue for issue in known}
     past = [issue for issue in known if issue.due_at <= now]
     slots = {issue.slot: Slot(name=issue.slot, instant=issue.due_at) for issue in past}
@@ -75,7 +77,8 @@ def duties(plan: Plan, known: Sequence[Issue], *, seen_at: datetime, now: dateti
         drafting = issue is None or issue.state in {IssueState.DRAFT, IssueState.APPROVED}
         if drafting and now >= slot.instant - plan.draft_before:
             found.append(Duty(act=Act.DRAFT, slot=slot))
-    return found
+    resumed = (Slot(name=issue.slot, instant=issue.due_at) for issue in extras)
+    return found + [Duty(act=Act.RESUME, slot=slot) for slot in resumed]
 
 
 def waits_for_check(issue: Issue) -> bool:
@@ -84,9 +87,8 @@ def waits_for_check(issue: Issue) -> bool:
 
 
 def _due(plan: Plan, slot: Slot, issue: Issue | None, *, latest: Slot | None, now: datetime) -> Duty | None:
-    if issue is not None and issue.state is IssueState.HELD and issue.hold_code == "quota":
-        rested = issue.held_at is not None and now - issue.held_at >= QUOTA_PAUSE
-        return Duty(act=Act.RESUME, slot=slot) if rested else None
+    if issue is not None and _waits_for_quota(issue):
+        return Duty(act=Act.RESUME, slot=slot) if _has_rested(issue, now) else None
     stands = issue.held_from if issue is not None and waits_for_check(issue) else issue and issue.state
     if stands not in {None, IssueState.DRAFT, IssueState.APPROVED}:
         return None
@@ -104,6 +106,15 @@ def _due(plan: Plan, slot: Slot, issue: Issue | None, *, latest: Slot | None, no
     else:
         return Duty(act=Act.AWAIT if unapproved else Act.PUBLISH, slot=slot)
     return Duty(act=Act.SKIP, slot=slot, reason=reason)
+
+
+def _waits_for_quota(issue: Issue) -> bool:
+    return issue.state is IssueState.HELD and issue.hold_code == "quota"
+
+
+def _has_rested(issue: Issue, now: datetime) -> bool:
+    """Whether a quota held an issue, and that is long enough ago."""
+    return _waits_for_quota(issue) and issue.held_at is not None and now - issue.held_at >= QUOTA_PAUSE
 
 
 def _words(span: timedelta) -> str:

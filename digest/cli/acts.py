@@ -10,7 +10,7 @@ from digest.cli.output import confirm, counted, say
 from digest.desk import Desk
 from digest.errors import UsageError
 from digest.model import DeliveryState, Issue, IssueState
-from digest.store import issues, ledger
+from digest.store import issues, ledger, revisions
 
 Slot = Annotated[
     str,
@@ -36,8 +36,9 @@ def approve(ctx: typer.Context, slot: Slot = "", newsletter: Newsletter = "") ->
     with open_desk(ctx) as desk, desk.store.write() as session:
         issue = which.issue(session, slot, newsletter, suits=(IssueState.DRAFT,))
         issues.approve(session, issue, desk.clock())
+        then = "goes out at its slot" if issue.extra is None else f"{_command(desk, issue)} sends it"
     say(
-        f"{issues.name(issue)} is approved as it is now, and goes out at its slot. "
+        f"{issues.name(issue)} is approved as it is now, and {then}. "
         f"`digest preview --slot {issue.slot}` shows it."
     )
 
@@ -55,7 +56,9 @@ def hold(
     with open_desk(ctx) as desk, desk.store.write() as session:
         issue = which.issue(session, slot, newsletter, suits=issues.RUNNING)
         issues.hold(session, issue, "operator", reason, desk.clock())
-    say(f"{issues.name(issue)} is held. `digest issues resume {issue.slot}` lets it go on.")
+        fixed = issue.state in revisions.STARTED
+    mend = f"`digest issues amend {issue.slot}` gives it other words. " if fixed else ""
+    say(f"{issues.name(issue)} is held. {mend}`digest issues resume {issue.slot}` lets it go on.")
 
 
 def resume(ctx: typer.Context, slot: Slot = "", newsletter: Newsletter = "") -> None:
@@ -125,15 +128,21 @@ def retry(
         say(f"{issues.name(issue)} has no such deliveries.")
     else:
         many = "delivery is" if number == 1 else "deliveries are"
-        say(f"{number:,} {many} pending again: {_command(desk, issue)} or the service sends them.")
+        then = f"{_command(desk, issue)} or the service sends them"
+        if issue.state is IssueState.HELD:
+            then = f"`digest issues resume {issue.slot}` lets it go on"
+        say(f"{number:,} {many} pending again: {then}.")
 
 
 def _sends(desk: Desk, issue: Issue) -> str:
-    if issue.state in (IssueState.DRAFT, IssueState.APPROVED):
-        return f"{_command(desk, issue)} or the service sends it when it is due."
-    return f"{_command(desk, issue)} or the service goes on with it."
+    if issue.state not in (IssueState.DRAFT, IssueState.APPROVED):
+        return f"{_command(desk, issue)} goes on with it, or the service within half a minute."
+    if issue.extra is not None:
+        return f"{_command(desk, issue)} sends it."
+    return f"{_command(desk, issue)} or the service sends it when it is due."
 
 
 def _command(desk: Desk, issue: Issue) -> str:
     several = f" --newsletter {issue.newsletter}" if len(desk.settings.newsletter) > 1 else ""
-    return f"`digest send --slot {issue.slot}{several}`"
+    which_one = f"--slot {issue.slot}" if issue.extra is None else f"--extra {issue.extra}"
+    return f"`digest send {which_one}{several}`"

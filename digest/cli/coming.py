@@ -12,7 +12,7 @@ from digest.errors import DigestError, UsageError
 from digest.issue import Selection
 from digest.model import Decision, Issue, IssueState, Rendering
 from digest.render import render
-from digest.store import issues
+from digest.store import extras, issues
 
 SLOTS = 50
 """How far ahead the next slot without a finished issue is looked for."""
@@ -33,7 +33,7 @@ def coming(desk: Desk, newsletter: Newsletter, slot: str = "") -> Coming:
     Raises UsageError for a slot that does not exist, DigestError where there is no article at all.
     """
     name, issue = _slot(desk, newsletter, slot)
-    if issue is not None and IssueState.DRAFT not in (issue.state, issue.held_from):
+    if issue is not None and (issue.extra or IssueState.DRAFT not in (issue.state, issue.held_from)):
         with desk.store.read() as session:
             stored = issues.latest_rendering(session, issue.id)
         if stored is not None:
@@ -61,7 +61,7 @@ def _slot(desk: Desk, newsletter: Newsletter, text: str) -> tuple[str, Issue | N
     schedule, now = desk.schedule(newsletter), desk.clock()
     with desk.store.read() as session:
         if text:
-            issue = issues.find(session, newsletter.name, text)
+            issue = issues.find(session, newsletter.name, text) or extras.find(session, newsletter.name, text)
             name = issue.slot if issue else schedule.named(text, now).name
             return name, issue or issues.find(session, newsletter.name, name)
         today = schedule.today(now)

@@ -14,18 +14,21 @@ from sqlalchemy.engine import make_url
 
 from digest.address import normalise
 from digest.cli import output
+from digest.cli.amend import read
 from digest.cli.context import open_desk, settings
-from digest.cli.progress import progress
+from digest.cli.extra import Wanted, send_extra
+from digest.cli.instead import Made, mail_test, rehearsal, show
 from digest.cli.sending import deliver, held
 from digest.config import SAMPLE_FEED, Newsletter
 from digest.desk import Desk, utc_now
 from digest.duties import waits_for_check
-from digest.errors import DigestError, IssueError
+from digest.errors import DigestError, IssueError, UsageError
 from digest.links import new_key, parse_keys
-from digest.model import Issue, IssueState, Recipient, Slot
-from digest.publish import STALE_FEED, Draft, collect, draft, rehearse, send_test
+from digest.model import Issue, IssueState, Slot
+from digest.publish import STALE_FEED, Draft, collect, draft
+from digest.publish.extra import checked_name
 from digest.publish.report import counts
-from digest.store import articles, issues, ledger
+from digest.store import articles, issues
 from digest.store.database import Store
 from digest.store.schema import upgrade
 
@@ -60,6 +63,18 @@ def command(
         list[str] | None,
         typer.Option(help="Mail a test to this address instead, with links that do nothing."),
     ] = None,
+    extra: Annotated[
+        str,
+        typer.Option(
+            help="A name: mail your own words outside of the schedule, such as a correction.",
+            show_default=False,
+        ),
+    ] = "",
+    subject: Annotated[str, typer.Option(help="The extra's subject, as it is.", show_default=False)] = "",
+    body: Annotated[
+        Path | None,
+        typer.Option(help="The extra's words: plain text, blank lines between paragraphs; - is stdin."),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Stay until deferred deliveries are through.")] = False,
 ) -> None:
@@ -69,8 +84,25 @@ def command(
 
     Example: digest send --slot 2026-11-24T07:00
     """
+    if not extra and (subject or body):
+        raise UsageError("--subject and --body are an extra's: name it with --extra.")
+    if extra and slot:
+        raise UsageError("An extra has no slot of the schedule: leave out --slot.")
     with _desk(ctx) as desk:
         chosen = desk.settings.newsletter_named(newsletter or None)
+        if extra:
+            wanted = Wanted(
+                newsletter=chosen,
+                name=checked_name(extra),
+                subject=subject,
+                body=read(body) if body else "",
+                dry_run=dry_run,
+                to=tuple(normalise(address) for address in to or ()),
+                yes=yes,
+                wait=wait,
+            )
+            asyncio.run(send_extra(desk, wanted))
+            return
         choice = Choice(
             newsletter=chosen,
             slot=_slot(desk, chosen, slot),
@@ -172,13 +204,20 @@ async def _prepare(desk: Desk, choice: Choice) -> Draft | None:
             f"min_articles is {choice.newsletter.min_articles}. `digest articles list` shows what is known."
         )
         return None
+    shown = Made(
+        newsletter=choice.newsletter,
+        slot=choice.slot.name,
+        name=name,
+        rendering=made.rendering,
+        articles=len(made.selection.articles) or "as approved",
+    )
     if choice.to:
-        await _test(desk, choice, made)
+        await mail_test(desk, shown, choice.to)
         return None
     if desk.settings.is_rehearsal and not choice.dry_run:
-        await asyncio.to_thread(_rehearse, desk, choice, made)
+        await asyncio.to_thread(rehearsal, desk, shown)
         return None
-    _show(desk, choice, made)
+    show(desk, shown)
     if choice.dry_run:
         output.say("Nobody was mailed.")
         return None
@@ -203,59 +242,6 @@ async def _collect(desk: Desk, newsletter: Newsletter) -> None:
         if at is None or desk.clock() - at >= STALE_FEED:
             raise DigestError(f"{one.error} Nothing was sent.")
         output.tell(f"{one.error} Going on with what it said {output.moment(at, _zone(desk))}.")
-
-
-def _show(desk: Desk, choice: Choice, made: Draft) -> None:
-    with desk.store.read() as session:
-        audience = ledger.audience(session, choice.newsletter.name, desk.clock())
-    relay = "none: a rehearsal" if desk.settings.is_rehearsal else str(desk.relay)
-    subject = made.rendering.subject if made.rendering else ""
-    stories = len(made.selection.articles)
-    output.facts(
-        (
-            ("Issue", f"{choice.newsletter.name} {choice.slot.name}"),
-            ("Subject", subject),
-            ("Articles", stories or "as approved"),
-            ("Audience", audience),
-            ("Relay", relay),
-        )
-    )
-
-
-async def _test(desk: Desk, choice: Choice, made: Draft) -> None:
-    assert made.rendering is not None
-    if desk.settings.is_rehearsal:
-        recipients = [
-            Recipient(id=number, email=address, since=desk.clock())
-            for number, address in enumerate(choice.to, 1)
-        ]
-        outbox, _ = rehearse(desk, choice.newsletter, choice.slot.name, made.rendering, recipients=recipients)
-        output.say(f"There is no relay, so the test is in {outbox}. Nobody was mailed.")
-        return
-    await send_test(desk, choice.newsletter, choice.slot.name, made.rendering, choice.to)
-    output.say(f"A test is on its way to {', '.join(choice.to)}. Its links do nothing; no slot was used.")
-
-
-def _rehearse(desk: Desk, choice: Choice, made: Draft) -> None:
-    assert made.rendering is not None
-    _show(desk, choice, made)
-    with desk.store.read() as session:
-        audience = ledger.audience(session, choice.newsletter.name, desk.clock())
-    recipients = None
-    if audience == 0:
-        if choice.newsletter.feeds != (SAMPLE_FEED,):
-            raise DigestError(
-                f"Nobody is subscribed to {choice.newsletter.name}: `digest subscribers add` or "
-                "`digest subscribers import` brings readers."
-            )
-        recipients, audience = [Recipient(id=1, email="reader@example.com", since=desk.clock())], 1
-        output.tell("Nobody is subscribed yet: rehearsing with one made-up reader.")
-    with progress("write", total=audience) as bar:
-        outbox, written = rehearse(
-            desk, choice.newsletter, choice.slot.name, made.rendering, recipients=recipients, on_progress=bar
-        )
-    output.say(f"{written} message{'' if written == 1 else 's'} written to {outbox}: [smtp] host is empty.")
-    output.say("Nobody was mailed.")
 
 
 def _zone(desk: Desk) -> str:

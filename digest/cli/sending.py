@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 from collections import deque
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from digest.alerts import Alerts
 from digest.cli import output
-from digest.cli.progress import progress
+from digest.cli.progress import Sent, sending
 from digest.config import Newsletter
 from digest.desk import Desk
 from digest.engine.sender import Progress, Sender
@@ -27,14 +27,19 @@ def held(issue: Issue) -> str:
     return f"{issues.name(issue)} is held: {issue.reason}. `digest issues resume {issue.slot}` lets it go on."
 
 
+async def frozen(desk: Desk, newsletter: Newsletter, issue: Issue) -> Issue:
+    """Freeze an issue that is not frozen yet. Raises IssueError where a check holds it."""
+    if issue.state not in {IssueState.FROZEN, IssueState.SENDING}:
+        issue = await freeze(desk, newsletter, issue)
+        if issue.state is IssueState.HELD:
+            raise IssueError(held(issue))
+    return issue
+
+
 async def deliver(desk: Desk, newsletter: Newsletter, issue: Issue, *, wait: bool) -> None:
     """Freeze what is not frozen, send it, and say how it ended. Alone on this database."""
     with desk.store.sender():
-        if issue.state not in {IssueState.FROZEN, IssueState.SENDING}:
-            issue = await freeze(desk, newsletter, issue)
-            if issue.state is IssueState.HELD:
-                raise IssueError(held(issue))
-        issue = await _run(desk, issue, wait=wait)
+        issue = await _run(desk, await frozen(desk, newsletter, issue), wait=wait)
     if issue.state is IssueState.SENT:
         await Alerts(desk.settings).report(*report(desk, issue), desk.clock())
     _conclude(desk, issue)
@@ -49,31 +54,51 @@ async def _run(desk: Desk, issue: Issue, *, wait: bool) -> Issue:
         for running in senders:
             running.stop()
 
-    with progress("send", issue.audience) as bar, on_stop(stop):
+    done = _done(desk, issue)
+    with sending(issue.audience, done) as bar, on_stop(stop):
         while True:
-            settled = issue.audience - counts(desk, issue).open
 
-            def show(run: Progress, before: int = settled) -> None:
-                bar(before + run.accepted + run.settled)
+            def show(run: Progress, before: Sent = done) -> None:
+                settled = before.settled + run.accepted + run.settled
+                bar(Sent(accepted=before.accepted + run.accepted, settled=settled))
 
+            was = issue
             [issue] = await send(
                 desk, [issue], patience=RELAY_PATIENCE, on_progress=show, on_start=senders.append
             )
-            if issue.state is IssueState.SENDING and wait and not stopped.is_set():
-                await _until_due(desk, issue, stopped)
-            else:
+            if issue.state is not IssueState.SENDING or stopped.is_set():
                 break
+            now = _done(desk, issue)
+            if not _was_let_go_on(desk, was, issue, moved=now.settled > done.settled):
+                if not wait:
+                    break
+                await _until_due(desk, issue, stopped)
+            done = now
     if stopped.is_set() and issue.state is IssueState.SENDING:
         left = counts(desk, issue).open
         raise DigestError(f"Stopped; {left} deliveries are open, and `digest send` goes on with them.")
     return issue
 
 
-async def _until_due(desk: Desk, issue: Issue, stopped: asyncio.Event) -> None:
+def _was_let_go_on(desk: Desk, before: Issue, issue: Issue, *, moved: bool) -> bool:
+    """Whether it was held and resumed, perhaps amended, while it was sent: then it goes on at once."""
+    return issue.revision != before.revision or (moved and _next_due(desk, issue) <= desk.clock())
+
+
+def _next_due(desk: Desk, issue: Issue) -> datetime:
     with desk.store.read() as session:
-        due = ledger.next_due(session, issue.id)
+        return ledger.next_due(session, issue.id) or desk.clock()
+
+
+def _done(desk: Desk, issue: Issue) -> Sent:
+    counted = counts(desk, issue)
+    return Sent(accepted=counted.accepted, settled=counted.total - counted.open)
+
+
+async def _until_due(desk: Desk, issue: Issue, stopped: asyncio.Event) -> None:
+    seconds = (_next_due(desk, issue) - desk.clock()).total_seconds()
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stopped.wait(), max(1.0, (due - desk.clock()).total_seconds()) if due else 1.0)
+        await asyncio.wait_for(stopped.wait(), max(1.0, seconds))
 
 
 def _conclude(desk: Desk, issue: Issue) -> None:
@@ -85,9 +110,8 @@ def _conclude(desk: Desk, issue: Issue) -> None:
     if ended.refused or ended.expired or ended.unknown:
         output.say(f"Who did not get it, and why: digest issues undelivered {issue.slot}")
     if ended.open:
-        with desk.store.read() as session:
-            due = ledger.next_due(session, issue.id)
-        at = output.moment(due, desk.settings.site.timezone) if due and due > desk.clock() else "now"
+        due = _next_due(desk, issue)
+        at = output.moment(due, desk.settings.site.timezone) if due > desk.clock() else "now"
         output.say(
             f"{ended.open} deliveries are still open, the next due {at}: "
             "`digest run` or another `digest send` goes on with them."

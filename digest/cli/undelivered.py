@@ -1,5 +1,6 @@
 """`digest issues undelivered`: who did not get an issue, and why, in constant memory."""
 
+from collections import Counter
 from typing import Annotated
 
 import typer
@@ -7,11 +8,14 @@ import typer
 from digest.cli import which
 from digest.cli.context import open_desk
 from digest.cli.output import NOTHING, counted, json_text, moment, plain, say, tell
+from digest.model import DeliveryState, Issue
 from digest.store import issues
 from digest.store.undelivered import Undelivered, undelivered
 
-EMAIL, STATE, TIME = 32, 8, 22
+EMAIL, STATE, TIME = 32, 9, 22
 """Columns' widths: rows are printed as they come, before the longest is known."""
+
+RETRIED = (DeliveryState.REFUSED, DeliveryState.UNKNOWN, DeliveryState.EXPIRED)
 
 
 def register(group: typer.Typer) -> None:
@@ -30,27 +34,32 @@ def listed(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One object a line, for a script.")] = False,
 ) -> None:
-    """Tell whom the relay refused, who was tried too long, who is in doubt, and who is tried again later.
+    """Tell who was refused, tried too long, is in doubt, had left, or is tried again later, and why.
 
     Example: `digest issues undelivered 2026-11-24T07:00`
     """
-    number = 0
+    found: Counter[DeliveryState] = Counter()
     with open_desk(ctx) as desk, desk.store.read() as session:
         issue = which.issue(session, slot, newsletter)
         for row in undelivered(session, issue.id):
-            number += 1
+            found[row.state] += 1
             typer.echo(json_text(_told(row)) if as_json else _line(row, desk.settings.site.timezone))
         open_now = issues.counts(session, issue.id).open
     if as_json:
         return
-    if number:
-        tell(
-            f"{counted(number, 'delivery', 'deliveries')} of {issues.name(issue)}. "
-            f"`digest issues retry {issue.slot}` tries again."
-        )
+    if found:
+        number = counted(found.total(), "delivery", "deliveries")
+        tell(f"{number} of {issues.name(issue)}.{_remedy(issue, found)}")
     else:
         waiting = f"; {open_now:,} are still to be sent" if open_now else ""
         say(f"{issues.name(issue)} has failed for nobody{waiting}.")
+
+
+def _remedy(issue: Issue, found: Counter[DeliveryState]) -> str:
+    """Name the command that tries again what can be: all but those who left, and those who wait anyway."""
+    options = [f"--{state.name.lower()}" for state in RETRIED if found[state]]
+    several = f" --newsletter {issue.newsletter}"
+    return f" `digest issues retry {issue.slot}{several} {' '.join(options)}` tries again." if options else ""
 
 
 def _told(row: Undelivered) -> dict[str, object]:
@@ -62,9 +71,12 @@ def _told(row: Undelivered) -> dict[str, object]:
         "reply": row.reply,
         "kind": row.kind,
         "when": row.at,
+        "next_at": row.next_at,
     }
 
 
 def _line(row: Undelivered, zone: str) -> str:
     email, reply = plain(row.email) or "(erased)", plain(row.reply or row.kind or NOTHING)
+    if row.next_at:
+        reply = f"{reply} (again {moment(row.next_at, zone)})"
     return f"{email:<{EMAIL}}  {row.state.name.lower():<{STATE}}  {moment(row.at, zone):<{TIME}}  {reply}"

@@ -1,4 +1,4 @@
-"""Finds the issue that a command means: by its slot, by a date, or the only one that it suits."""
+"""Finds the issue that a command means: by slot, date or an extra's name, or the only one that it suits."""
 
 from collections.abc import Collection
 
@@ -15,7 +15,7 @@ NAMED = 5
 
 
 def issue(session: Session, slot: str, newsletter: str, *, suits: Collection[IssueState] = ()) -> Issue:
-    """Give the issue of a slot (or of a date); without one the latest, or the only one that `suits`.
+    """Give the issue of a slot, date or extra's name; without one the latest, or the only one that `suits`.
 
     Raises UsageError that lists what there is, or IssueError where there is nothing to name.
     """
@@ -37,7 +37,10 @@ def issue(session: Session, slot: str, newsletter: str, *, suits: Collection[Iss
 
 
 def _named(known: list[Issue], slot: str) -> Issue:
-    found = [one for one in known if slot in {one.slot, one.slot[:10]}]
+    found = [one for one in known if slot in {one.slot, one.slot[:10], one.extra}]
+    if len(found) > 1:
+        # A day has its issue, whatever extras went out on it.
+        found = [one for one in found if one.extra is None or slot in {one.slot, one.extra}] or found
     if len(found) == 1:
         return found[0]
     if not found:

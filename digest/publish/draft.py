@@ -1,5 +1,6 @@
 """Drafts: selects an issue's articles and renders it, once. A draft follows the feed until it is approved."""
 
+import json
 import secrets
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -25,9 +26,21 @@ class Draft:
 
 
 def edition(
-    desk: Desk, newsletter: Newsletter, day: date, chosen: tuple[LedgerArticle, ...], *, sample: bool = False
+    desk: Desk,
+    newsletter: Newsletter,
+    day: date,
+    chosen: tuple[LedgerArticle, ...],
+    *,
+    subject: str = "",
+    template: str = "",
+    intro: str = "",
+    preheader: str = "",
+    sample: bool = False,
 ) -> Edition:
-    """Give what the templates need, from the configuration and an issue's articles."""
+    """Give what the templates need, from the configuration and an issue's articles.
+
+    `subject` is taken as it is and `template` is a name; without them the newsletter's own.
+    """
     site, theme = desk.settings.site, desk.settings.theme
     return Edition(
         site_name=site.name,
@@ -37,16 +50,23 @@ def edition(
         contact=site.contact,
         newsletter_name=newsletter.name,
         newsletter_title=newsletter.title,
-        subject_template=newsletter.subject,
-        template=newsletter.template,
+        subject_template=verbatim(subject) if subject else newsletter.subject,
+        template=template or newsletter.template,
         day=day,
         articles=chosen,
+        intro=intro,
+        preheader=preheader,
         logo_url=theme.logo,
         accent=theme.accent,
         site_templates=desk.settings.templates_folder,
         link_params=desk.settings.mail.link_params,
         sample=sample,
     )
+
+
+def verbatim(text: str) -> str:
+    """Give the source of a template that says this text, whatever braces are in it."""
+    return "{{ " + json.dumps(text, ensure_ascii=False) + " }}"
 
 
 def select_for(desk: Desk, newsletter: Newsletter, *, but_issue: int = 0) -> Selection:
@@ -111,7 +131,9 @@ def _opened(desk: Desk, newsletter: Newsletter, slot: Slot) -> tuple[Issue, tupl
 
 
 def _at_bottom(issue: Issue) -> IssueState | None:
-    """Give an issue's state, or the one in which a check holds it."""
+    """Give an issue's state, or the one in which a check holds it; none for an extra: no feed fills it."""
+    if issue.extra is not None:
+        return None
     return issue.held_from if waits_for_check(issue) else issue.state
 
 

@@ -2,7 +2,7 @@
 
 from digest.desk import Desk
 from digest.model import Counts, Issue, IssueState
-from digest.store import issues, watch
+from digest.store import issues, revisions, watch
 
 
 def counts(desk: Desk, issue: Issue) -> Counts:
@@ -18,6 +18,7 @@ def report(desk: Desk, issue: Issue) -> tuple[str, str]:
         counted = issues.counts(session, issue.id)
         rendering = issues.latest_rendering(session, issue.id)
         left = issues.left(session, issue.id)
+        reached = revisions.accepted(session, issue.id) if issue.revision > 1 else {}
     name = issues.name(issue)
     if issue.state is not IssueState.SENT:
         return (
@@ -35,6 +36,7 @@ def report(desk: Desk, issue: Issue) -> tuple[str, str]:
         f"Doubtful    {counted.doubtful}",
         f"Left        {left}",
     ]
+    lines += [f"Revision {revision}  {count} accepted" for revision, count in reached.items()]
     if issue.started_at and issue.finished_at:
         lines.append(f"Took        {(issue.finished_at - issue.started_at).total_seconds():.0f} s")
     if counted.refused or counted.expired or counted.unknown:

@@ -56,7 +56,7 @@ class Look:
             seen_at = articles.see_newsletter(
                 session, newsletter.name, newsletter.schedule, newsletter.timezone, now
             )
-            latest = issues.listing(session, newsletter=newsletter.name)
+            latest = issues.listing(session, newsletter=newsletter.name, scheduled=True)
             known = {issue.id: issue for issue in (*latest, *issues.unfinished(session))}
         plan = Plan(
             schedule=self._desk.schedule(newsletter),

@@ -182,6 +182,7 @@ def test_undelivered_gives_a_script_one_object_a_line(sent: Site) -> None:
         "kind": "dead address",
         "reply": "550 5.1.1 no such user",
         "when": "2027-01-15T08:00:00Z",
+        "next_at": None,
     }
 
 
