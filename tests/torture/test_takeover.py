@@ -5,17 +5,21 @@ import signal
 import sqlite3
 import time
 from pathlib import Path
+from random import Random
 
 import psycopg
 import pytest
 from torture_relay import Relay
 from torture_site import CONNECTIONS, Process, Scene, desk, scene, until
 
+from digest.model import DeliveryState
 from digest.publish import send
 from digest.store import issues
 
 READERS = 2000
 ASK = {"DIGEST_DELIVERY__ON_UNKNOWN": "ask"}
+TAKEOVERS = 20
+SEED = 20261128
 ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 ON_POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 
@@ -126,3 +130,39 @@ def test_on_postgresql_a_process_that_lost_its_connections_gives_way_to_the_next
         assert sleeper.ends() == 0, sleeper.told
         assert stage.ledger.counts.accepted == len(relay.taken) == READERS
         assert relay.answered == set(stage.readers)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("policy", ["resend", "ask"])
+def test_processes_that_stop_and_wake_at_any_instant_lose_nobody(
+    tmp_path: Path, database: str, policy: str
+) -> None:
+    random = Random(SEED)
+    print(f"seed {SEED}")  # noqa: T201 - pytest shows it with a failure
+    environ = {"DIGEST_DELIVERY__ON_UNKNOWN": policy}
+    with Relay(pause=0.02) as relay, scene(tmp_path, database, relay, readers=2 * READERS) as stage:
+        processes: list[Process] = []
+        with stage.ledger.audited(senders=TAKEOVERS):
+            for number in range(TAKEOVERS):
+                processes.append(stage.start(share, tmp_path, stage.ledger.issue.id, **environ))
+                # Whoever stops in the middle of a transaction keeps the next one waiting: he wakes in time.
+                time.sleep(random.uniform(0, 0.6))
+                if number:
+                    processes[-2].signal(signal.SIGCONT)
+                    time.sleep(random.uniform(0, 0.2))
+                if number < TAKEOVERS - 1:
+                    processes[-1].signal(signal.SIGSTOP)
+            for process in processes:
+                assert process.ends() == 0, process.told
+        stage.sends(**environ)
+        states = stage.ledger.states.values()
+        unknown = stage.ledger.within(DeliveryState.UNKNOWN)
+        doubtful = stage.ledger.doubtful
+        assert stage.ledger.state == "sent"
+        assert set(states) <= {DeliveryState.ACCEPTED, DeliveryState.UNKNOWN}
+        assert not unknown or policy == "ask"
+        assert relay.answered | unknown == set(stage.readers)
+        assert {reader for reader, copies in relay.copies.items() if copies > 1} <= doubtful
+        assert all(len(ids) == 1 for ids in relay.ids.values())
+        if policy == "ask":
+            assert max(relay.copies.values()) == 1
