@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 
 import httpx2
+import sqlalchemy as sa
 from sqlmodel import Session
 from torture_relay import Relay
 from torture_site import Scene, desk, digest, scene, until
@@ -18,6 +19,7 @@ from digest.model import Channel, DeliveryState, Subscriber
 from digest.store import subscribers
 from digest.store.bounces import Evidence
 from digest.store.subscribers import Newcomer, Visit
+from digest.store.tables import SUBSCRIBER
 
 READERS = 2000
 SEED = 20261126
@@ -39,6 +41,20 @@ def come_back(session: Session, reader: Subscriber, now: datetime) -> None:
 
 def suppress(session: Session, reader: Subscriber, now: datetime) -> None:
     subscribers.suppress(session, reader.email, Evidence(reason="complaint"), now)
+
+
+def move(session: Session, reader: Subscriber, now: datetime) -> None:  # noqa: ARG001 - as the others
+    """Give a reader another address."""
+    new = moved(reader)
+    session.connection().execute(
+        sa.update(SUBSCRIBER)
+        .where(SUBSCRIBER.c.id == reader.id)
+        .values(email=new, address_key=new, address_version=SUBSCRIBER.c.address_version + 1)
+    )
+
+
+def moved(reader: Subscriber) -> str:
+    return f"moved{reader.id}@mail.example"
 
 
 def changed(stage: Scene, readers: list[Subscriber], change: Change) -> set[int]:
@@ -111,6 +127,25 @@ def test_whoever_leaves_and_returns_before_his_turn_is_mailed_once(tmp_path: Pat
         assert {states[one] for one in back} == {DeliveryState.ACCEPTED}
         accepted = {reader.email for reader in people.values() if states[reader.id] is DeliveryState.ACCEPTED}
         assert relay.copies == dict.fromkeys(accepted, 1)
+
+
+def test_whoever_changes_his_address_before_his_turn_is_mailed_at_the_new_one(
+    tmp_path: Path, database: str
+) -> None:
+    random = Random(SEED)
+    with Relay(pause=0.01) as relay, scene(tmp_path, database, relay, readers=READERS) as stage:
+        people = everybody(stage)
+        with stage.ledger.audited():
+            sending = stage.send()
+            relay.until(20)
+            chosen = random.sample(list(people.values()), 100)
+            waited = changed(stage, chosen, move)
+            assert sending.ends() == 0, sending.told
+        assert stage.ledger.counts.accepted == len(relay.taken) == READERS
+        assert waited
+        for reader in chosen:
+            assert relay.copies[moved(reader)] + relay.copies[reader.email] == 1
+            assert relay.copies[moved(reader)] or reader.id not in waited
 
 
 @contextlib.contextmanager
