@@ -35,11 +35,6 @@ class Desk:
         return self.settings.signing_keys()
 
     @property
-    def unsigned(self) -> frozenset[str]:
-        """The header fields, in lower case, that one relay or another replaces: no signature covers them."""
-        return frozenset(name for relay in self.relays for name in relay.unsigned)
-
-    @property
     def relay(self) -> Relay:
         """The relay of [smtp] itself."""
         return self.relays[0]

@@ -110,7 +110,8 @@ def _message(desk: Desk, newsletter: Newsletter, shown: Coming) -> bytes:
         rendering=shown.rendering,
         keys=desk.keys,
         signing=desk.signing,
-        unsigned=desk.unsigned,
+        extra=desk.relay.headers,
+        unsigned=desk.relay.unsigned,
         permanent_key=secrets.token_bytes(32),
         inert=True,
     )

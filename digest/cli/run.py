@@ -7,7 +7,7 @@ import typer
 
 from digest import log
 from digest.alerts import Alerts
-from digest.cli import output
+from digest.cli import loop, output
 from digest.cli.context import open_desk, options
 from digest.desk import Desk
 from digest.service import Service
@@ -33,7 +33,7 @@ def run(ctx: typer.Context) -> None:
     with open_desk(ctx) as desk, desk.store.sender():
         if desk.settings.is_rehearsal:
             output.tell("[smtp] host is empty: issues go to the outbox, and nobody is mailed.")
-        asyncio.run(_run(desk))
+        loop.run(_run(desk))
 
 
 async def _run(desk: Desk) -> None:
@@ -54,7 +54,7 @@ def serve(ctx: typer.Context) -> None:
     """
     log.configure(verbose=options(ctx).verbose)
     with open_desk(ctx) as desk:
-        asyncio.run(_serve_alone(desk))
+        loop.run(_serve_alone(desk))
 
 
 async def _serve_alone(desk: Desk) -> None:

@@ -13,7 +13,7 @@ import typer
 from sqlalchemy.engine import make_url
 
 from digest.address import normalise
-from digest.cli import output
+from digest.cli import loop, output
 from digest.cli.amend import read
 from digest.cli.context import open_desk, settings
 from digest.cli.extra import Wanted, send_extra
@@ -101,7 +101,7 @@ def command(
                 yes=yes,
                 wait=wait,
             )
-            asyncio.run(send_extra(desk, wanted))
+            loop.run(send_extra(desk, wanted))
             return
         choice = Choice(
             newsletter=chosen,
@@ -111,7 +111,7 @@ def command(
             yes=yes,
             wait=wait,
         )
-        asyncio.run(_send(desk, choice))
+        loop.run(_send(desk, choice))
 
 
 @contextlib.contextmanager

@@ -4,12 +4,13 @@ Touches no state of the sender: values go in, values come out.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from digest.delivery.lease import Lease
 from digest.engine.job import OpenBatch
 from digest.model import Issue, IssueState
-from digest.store import issues, ledger, tick
+from digest.store import issues, leases, ledger, tick
 from digest.store.database import Store
 from digest.store.ledger import Batch
 from digest.store.tick import Ticked, Turn
@@ -46,6 +47,14 @@ class Book:
                 return {issue_id: tick.plain_tick(hand, issue_id, mine, now) for issue_id, mine in parts}
         with self._store.write() as session:
             return {issue_id: tick.tick(session, issue_id, mine, now) for issue_id, mine in parts}
+
+    def lease(self, wanted: Mapping[str, tuple[int, float]], now: datetime) -> dict[str, Lease]:
+        """Lease permits of lines, by name: so many at a rate. The leases are in seconds since the epoch."""
+        with self._store.write() as session:
+            return {
+                name: leases.lease(session, name, rate=rate, want=count, now=now.timestamp())
+                for name, (count, rate) in sorted(wanted.items())
+            }
 
     def release(self, batches: Sequence[Batch]) -> list[Batch]:
         """Give batches back; return those that another holds already."""

@@ -17,8 +17,13 @@ from digest.message import READER_FIELDS, MessageTemplate, message_id
 from digest.model import IssueHeaders, Recipient, Rendering
 
 
-def headers(settings: Settings, newsletter: Newsletter, slot: str) -> IssueHeaders:
-    """Give what the headers of an issue say. They follow the configuration, so that a From can be mended."""
+def headers(
+    settings: Settings, newsletter: Newsletter, slot: str, extra: Sequence[tuple[str, str]] = ()
+) -> IssueHeaders:
+    """Give what the headers of an issue say. They follow the configuration, so that a From can be mended.
+
+    `extra` are fields beside those of [mail] headers.
+    """
     sender = settings.mail.sender
     host = urlsplit(settings.site.url).hostname or "localhost"
     domain = address.domain(sender.address)
@@ -30,7 +35,7 @@ def headers(settings: Settings, newsletter: Newsletter, slot: str) -> IssueHeade
         help_url=settings.site.help_url,
         # Four fields, the sender's last and stable (Gmail); never one per subscriber.
         feedback_id=f"{slot[:10].replace('-', '')}:{newsletter.name}:digest:{domain.replace('.', '-')}",
-        extra=tuple(settings.mail.headers.items()),
+        extra=(*settings.mail.headers.items(), *extra),
     )
 
 
@@ -91,15 +96,16 @@ def composer(
     permanent_key: bytes,
     inert: bool = False,
     signing: Sequence[SigningKey] = (),
+    extra: Sequence[tuple[str, str]] = (),
     unsigned: frozenset[str] = frozenset(),
 ) -> Composer:
     """Give what makes the messages of an issue.
 
     `inert` makes links that do nothing, for tests and rehearsals. With `signing` keys every message carries a
-    signature of each, which leaves out the header fields `unsigned`, since the relay rewrites them. Raises
-    RenderError for what cannot be sent.
+    signature of each. The relay's ways: `extra` are header fields that it wants, `unsigned` those that it
+    rewrites, which no signature covers. Raises RenderError for what cannot be sent.
     """
-    template = MessageTemplate.build(rendering, headers(settings, newsletter, slot))
+    template = MessageTemplate.build(rendering, headers(settings, newsletter, slot, extra))
     signer = Signer(
         signing, head=template.head, reader_fields=READER_FIELDS, body=template.body, unsigned=unsigned
     )

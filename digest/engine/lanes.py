@@ -61,6 +61,11 @@ class Lanes:
         return len(self._waiting)
 
     @property
+    def open(self) -> int:
+        """How many connections there are, idle or not."""
+        return len(self._connections)
+
+    @property
     def resting(self) -> bool:
         """Whether no connection is opened now, because the relay is in trouble."""
         return self._time() < self._rest_until

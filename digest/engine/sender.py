@@ -8,30 +8,31 @@ Everything here runs in the event loop; `book.py` runs in the ledger's thread.
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from random import Random
 from typing import TypeVar
 
 import structlog
 
+from digest import address
 from digest.delivery.breaker import Breaker
 from digest.delivery.courier import Relay
-from digest.delivery.pace import Pace
+from digest.delivery.domains import Domains, Limit
 from digest.delivery.wire import Wire
 from digest.engine.book import Book
-from digest.engine.health import Health
+from digest.engine.carriers import Carrier, Carriers
 from digest.engine.job import Job, Order, Running
-from digest.engine.lanes import Done, Lanes
+from digest.engine.messenger import Messenger
 from digest.engine.reactions import Reactions
-from digest.engine.shares import claims, put_back, turns
-from digest.engine.verdict import Policy, judge, unsent
-from digest.errors import AddressError, RelayError, StoreError
-from digest.model import DeliveryState, IssueState, Phase, Reply
+from digest.engine.shares import claims, forget, put_back, put_off, turns
+from digest.engine.verdict import Judged, Policy
+from digest.errors import RelayError, StoreError
+from digest.model import DeliveryState, IssueState, Reply
 from digest.store.database import Store
+from digest.store.ledger import Row
 from digest.store.tick import Ticked, Turn
 
 log = structlog.get_logger()
@@ -43,6 +44,10 @@ IDLE_SECONDS = 0.5
 """How often the loop looks around when nothing happens: a hold or a cancellation is seen by then."""
 LEDGER_SECONDS = 20.0
 """How long the ledger may fail: as long as PostgreSQL takes to restart. What is on the wire is kept."""
+
+
+OPEN_BATCHES = 16
+"""Batches that may be open at a time: it bounds the rows in memory that wait for their recipient's domain."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,42 +65,42 @@ class Sender:
     def __init__(
         self,
         store: Store,
-        relay: Relay,
+        relays: Sequence[Relay],
         *,
-        rate: float = 0,
+        limits: Mapping[str, Limit] | None = None,
         policy: Policy | None = None,
         patience: timedelta | None = None,
         on_progress: Callable[[Progress], None] = lambda _: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         drain: float = DRAIN_SECONDS,
     ) -> None:
-        self._relay, self._policy, self._drain = relay, policy or Policy(), drain
-        self._book = Book(store, ask=self._policy.on_unknown == "ask")
+        self._drain = drain
+        policy = policy or Policy()
+        self._book = Book(store, ask=policy.on_unknown == "ask")
         self._on_progress, self._clock = on_progress, clock
-        self._random = Random()  # noqa: S311 - jitter, no secret
         self._jobs: dict[int, Running] = {}
         self._progress: dict[int, Progress] = {}
         self._stopping = False
         self._ended = asyncio.Event()
         self._patient_until = math.inf
-        self._health = Health(patience=patience)
         self._gave_up: RelayError | None = None
-        self._mistake: Exception | None = None
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
         self._looked_at = self._ledger_good_at = self._time()
-        self._pace = Pace(rate, self._time())
-        self._lanes = Lanes(relay, carry=self._carry, wake=self._wake.set, refused=self._refused)
-        self._reactions = Reactions(
-            relay,
-            lanes=self._lanes,
-            pace=self._pace,
-            health=self._health,
-            clock=clock,
-            random=self._random,
-            give_up=self._give_up,
+        random = Random()  # noqa: S311 - jitter, no secret
+        self._domains = Domains(limits or {}, self._time(), leased=True)
+        self._messenger = Messenger(
+            policy=policy, clock=clock, random=random, domains=self._domains, follow=self._follow
         )
+        self._carriers = Carriers(
+            relays,
+            patience=patience,
+            carry=self._messenger.carry,
+            unready=self._unready,
+            wake=self._wake.set,
+        )
+        self._reactions = Reactions(self._carriers, clock=clock, random=random, give_up=self._give_up)
         self._thread = ThreadPoolExecutor(1, "ledger")
 
     def stop(self) -> None:
@@ -120,9 +125,10 @@ class Sender:
         finally:
             self._ended.set()
             try:
-                await self._lanes.close(self._drain if self._time() < self._patient_until else 0)
+                await self._carriers.close(self._drain if self._time() < self._patient_until else 0)
                 await self._conclude()
             finally:
+                self._messenger.close()
                 self._thread.shutdown()
         if self._gave_up is not None:
             raise self._gave_up
@@ -144,7 +150,7 @@ class Sender:
         return not self._ended.is_set()
 
     async def _turn(self) -> None:
-        if mistake := self._mistake or self._lanes.failure:
+        if mistake := self._messenger.mistake or self._carriers.failure:
             raise mistake
         try:
             busy = await self._advance()
@@ -165,17 +171,35 @@ class Sender:
             for issue_id in await self._in_thread(self._book.stopped, list(self._jobs)):
                 self._jobs[issue_id].stop()
         await self._take_batches()
-        queued = sum(running.queued for running in self._jobs.values())
-        self._lanes.want(queued + sum(running.on_wire for running in self._jobs.values()))
-        room = int(min(self._lanes.idle, self._pace.permits(self._time()), queued))
-        return await self._tick(room) or await self._settle()
+        queued = sum(running.queued + running.waiting for running in self._jobs.values())
+        self._carriers.want(queued + sum(running.on_wire for running in self._jobs.values()))
+        if queued:
+            await self._lease()
+        return await self._tick(self._carriers.share(queued)) or await self._settle()
+
+    async def _lease(self) -> None:
+        """Have permits at hand, where what may leave is limited over all processes."""
+        relays, now = self._carriers.wanted(), self._time()
+        domains = {f"@{domain}": wanted for domain, wanted in self._domains.wanted(now).items()}
+        if not relays and not domains:
+            return
+        wall = self._clock()
+        given = await self._in_thread(self._book.lease, {**relays, **domains}, wall)
+        ahead = now - wall.timestamp()
+        for name, lease in given.items():
+            if name in relays:
+                self._carriers.granted(name, lease.shifted(ahead))
+            else:
+                self._domains.granted(name[1:], lease.shifted(ahead), self._time())
 
     async def _sleep(self) -> None:
         """Wait until something happens, or may be done."""
         self._wake.clear()
-        queued = any(running.queued for running in self._jobs.values())
-        waits_for_pace = queued and self._lanes.idle
-        seconds = min(self._pace.wait(self._time()) if waits_for_pace else IDLE_SECONDS, IDLE_SECONDS)
+        seconds = IDLE_SECONDS
+        if any(running.queued for running in self._jobs.values()):
+            seconds = min(seconds, self._carriers.wait())
+        if any(running.waiting for running in self._jobs.values()):
+            seconds = min(seconds, self._domains.wait(self._time()))
         timer = self._loop.call_later(seconds, self._wake.set)
         try:
             await self._wake.wait()
@@ -184,23 +208,29 @@ class Sender:
 
     async def _take_batches(self) -> None:
         """Have more rows at hand than connections, as long as there are any."""
+        for running in self._jobs.values():
+            if (batch := put_off(running, OPEN_BATCHES)) is not None:
+                await self._in_thread(self._book.release, [batch.batch])
         wanted = [
             (running.job.issue, running.upcoming.popleft())
             for running in self._jobs.values()
-            if running.claiming and running.upcoming and running.queued < self._relay.connections
+            if running.claiming
+            and running.upcoming
+            and running.queued < self._carriers.connections
+            and len(running.batches) < max(OPEN_BATCHES, self._carriers.connections)
         ]
         if wanted:
             for batch in await self._in_thread(self._book.take, wanted, self._clock()):
                 self._jobs[batch.batch.issue_id].batches[batch.batch.seq] = batch
 
-    async def _tick(self, room: int) -> bool:
+    async def _tick(self, takers: list[Carrier]) -> bool:
         """Record what came in, claim and send; False where there was nothing to do."""
         jobs = self._jobs.values()
-        mine = turns(jobs, claims(jobs, room))
+        mine = turns(jobs, claims(jobs, len(takers), self._domains, self._time()))
         if not mine:
             return False
         # What the ledger has recorded and claimed must be heeded, whoever cancels us meanwhile.
-        ticking = asyncio.create_task(self._do(mine), name="tick")
+        ticking = asyncio.create_task(self._do(mine, takers), name="tick")
         try:
             await asyncio.shield(ticking)
         except asyncio.CancelledError:
@@ -208,34 +238,43 @@ class Sender:
             raise
         return True
 
-    async def _do(self, mine: dict[int, list[Turn]]) -> None:
+    async def _do(self, mine: dict[int, list[Turn]], takers: list[Carrier]) -> None:
         try:
             ticked = await self._in_thread(self._book.tick, mine, self._clock())
         except BaseException:
             for issue_id, its in mine.items():
+                self._returned(row for turn in its for row in turn.claim)
                 put_back(self._jobs[issue_id], its)
             raise
+        free = deque(takers)
         for issue_id, told in ticked.items():
-            self._apply(self._jobs[issue_id], told)
-            self._tell(issue_id, mine[issue_id])
+            its = mine[issue_id]
+            claimed = {row.recipient.id for rows in told.claimed.values() for row in rows}
+            self._returned(row for turn in its for row in turn.claim if row.recipient.id not in claimed)
+            self._apply(self._jobs[issue_id], told, free)
+            self._tell(issue_id, its)
 
-    def _apply(self, running: Running, ticked: Ticked) -> None:
+    def _returned(self, rows: Iterable[Row]) -> None:
+        """Tell that rows that were to be claimed were not."""
+        if self._domains:
+            for row in rows:
+                self._domains.returned(address.domain(row.recipient.email))
+
+    def _apply(self, running: Running, ticked: Ticked, free: deque[Carrier]) -> None:
         """Put the claimed rows on the wire, and heed what the ledger said."""
         if ticked.outdated or ticked.state is not IssueState.SENDING:
             running.stop()
         for seq, rows in ticked.claimed.items():
             batch = running.batches[seq]
-            self._pace.spend(len(rows), self._time())
             for row in rows:
+                order = Order(running=running, batch=batch, row=row)
                 batch.on_wire += 1
-                if not self._lanes.give(Order(running=running, batch=batch, row=row)):
+                if not free.popleft().give(order):
                     # A connection was lost while the ledger was busy; nothing of this row has left.
-                    batch.on_wire -= 1
-                    batch.results.append(unsent(row))
-                    batch.queue.append(row)
+                    self._messenger.unsent(order)
         for seq in ticked.dropped:
             log.warning("batch.taken_over", issue=running.job.issue.id, seq=seq)
-            running.batches[seq].queue.clear()
+            forget(running, running.batches[seq])
             running.lost.add(seq)
 
     async def _settle(self) -> bool:
@@ -263,7 +302,7 @@ class Sender:
 
     async def _conclude(self) -> None:
         """Record what came in while the connections closed, and end what is left."""
-        await self._tick(0)
+        await self._tick([])
         for running in self._jobs.values():
             await self._end(running)
         self._jobs.clear()
@@ -274,40 +313,12 @@ class Sender:
         hold = (running.hold_code, running.hold) if running.hold else None
         await self._in_thread(self._book.finish, running.job.issue.id, hold, self._clock())
 
-    def _carry(self, wire: Wire, order: Order, done: Done) -> None:
-        """Send one message."""
-        job, recipient = order.running.job, order.row.recipient
-        try:
-            message = job.compose(recipient, self._clock())
-        except AddressError as error:
-            self._heard(wire, order, done, Reply(phase=Phase.MAIL, code=553, text=f"5.1.3 {error}"))
-        except Exception as error:  # noqa: BLE001 - it ends the run
-            # A mistake of this program; that nothing has left is known all the same.
-            self._mistake = self._mistake or error
-            order.batch.on_wire -= 1
-            order.batch.results.append(unsent(order.row))
-            done(True)
-        else:
-            wire.submit(job.sender, recipient.email, message, partial(self._heard, wire, order, done))
-
-    def _heard(self, wire: Wire, order: Order, done: Done, reply: Reply) -> None:
-        judged = judge(
-            reply,
-            order.row,
-            order.running,
-            policy=self._policy,
-            now=self._clock(),
-            jitter=self._random.random(),
-            relay_failures=self._health.failures,
-        )
-        order.batch.on_wire -= 1
-        order.batch.results.append(judged.result)
-        self._reactions.follow(wire, order, judged)
+    def _follow(self, carrier: Carrier, wire: Wire, order: Order, judged: Judged) -> None:
+        self._reactions.follow(carrier, wire, order, judged)
         self._wake.set()
-        done(not judged.next.close_connection)
 
-    def _refused(self, reply: Reply) -> None:
-        self._reactions.refused(reply, self._jobs.values())
+    def _unready(self, carrier: Carrier, reply: Reply) -> None:
+        self._reactions.refused(carrier, reply, self._jobs.values())
         self._wake.set()
 
     def _give_up(self, error: RelayError) -> None:

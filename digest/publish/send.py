@@ -16,7 +16,7 @@ from digest.engine.sender import Progress, Sender
 from digest.engine.verdict import Policy
 from digest.errors import IssueError, RelayError
 from digest.model import Issue, IssueState, Recipient, Rendering
-from digest.store import installation, issues
+from digest.store import installation, issues, locks
 
 log = structlog.get_logger()
 
@@ -27,11 +27,11 @@ def sender(
     patience: timedelta | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Sender:
-    """Give a sender for the configured relay. Call it in the event loop that will run it."""
+    """Give a sender for the configured relays. Call it in the event loop that will run it."""
     return Sender(
         desk.store,
-        desk.relay,
-        rate=desk.settings.smtp.rate,
+        desk.relays,
+        limits=desk.limits,
         policy=Policy(
             expire_after=desk.settings.delivery.expire_after, on_unknown=desk.settings.delivery.on_unknown
         ),
@@ -46,6 +46,8 @@ def job(desk: Desk, issue: Issue) -> Job:
     newsletter = desk.settings.newsletter_named(issue.newsletter)
     now = desk.clock()
     with desk.store.write() as session:
+        # Its bytes and their revision have to be of one moment: the ledger lets no other revision be sent.
+        issue = locks.issue(session, issue.id)
         rendering = issues.latest_rendering(session, issue.id)
         key = installation.permanent_key(session)
         if issue.state is IssueState.FROZEN:
@@ -60,18 +62,22 @@ def job(desk: Desk, issue: Issue) -> Job:
             issue = moved or issues.get(session, issue.id)
     if rendering is None or issue.state is not IssueState.SENDING:
         raise IssueError(f"{issues.name(issue)} is {issue.state.value} and cannot be sent.")
-    compose = composer(
-        desk.settings,
-        newsletter,
-        slot=issue.slot,
-        issue_id=issue.id,
-        rendering=rendering,
-        keys=desk.keys,
-        signing=desk.signing,
-        unsigned=desk.unsigned,
-        permanent_key=key,
-    )
-    return Job(issue=issue, sender=desk.settings.mail.envelope, compose=compose)
+    composers = {
+        relay.name: composer(
+            desk.settings,
+            newsletter,
+            slot=issue.slot,
+            issue_id=issue.id,
+            rendering=rendering,
+            keys=desk.keys,
+            permanent_key=key,
+            signing=desk.signing,
+            extra=relay.headers,
+            unsigned=relay.unsigned,
+        )
+        for relay in desk.relays
+    }
+    return Job(issue=issue, sender=desk.settings.mail.envelope, composers=composers, signs=bool(desk.signing))
 
 
 async def send(
@@ -116,7 +122,8 @@ def inert_composer(desk: Desk, newsletter: Newsletter, slot: str, rendering: Ren
         rendering=rendering,
         keys=desk.keys,
         signing=desk.signing,
-        unsigned=desk.unsigned,
+        extra=desk.relay.headers,
+        unsigned=desk.relay.unsigned,
         permanent_key=secrets.token_bytes(32),
         inert=True,
     )

@@ -82,7 +82,7 @@ def job(issue: Issue, compose: Callable[[Recipient, datetime], bytes] | None = N
     return Job(
         issue=issue,
         sender=SENDER,
-        compose=compose or (lambda recipient, _: message(issue.id, recipient)),
+        composers={"": compose or (lambda recipient, _: message(issue.id, recipient))},
     )
 
 
@@ -143,6 +143,7 @@ def sender(
     messages: int = 500,
     seconds: float = 30,
     account: tuple[str, str] = ("", ""),
+    rate: float = 0,
     **options: Any,
 ) -> Sender:
     """Give a sender for a test's server. `seconds` is how long the relay may take for a reply."""
@@ -155,8 +156,9 @@ def sender(
         timeout=seconds,
         connections=connections,
         messages_per_connection=messages,
+        rate=rate,
     )
-    return Sender(store, relay, **options)
+    return Sender(store, [relay], **options)
 
 
 async def until(true: Callable[[], object], seconds: float = 20) -> None:

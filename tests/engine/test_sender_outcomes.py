@@ -203,5 +203,5 @@ async def test_slowing_down_defers_the_reader_and_halves_the_rate(store: Store) 
         running = sender(store, server, connections=1, clock=clock, rate=1000)
         await running.run([job(issue)])
     assert counts(store, issue) == Counts(accepted=9, pending=1)
-    assert running._pace._limit == 500
+    assert running._carriers.all[0].pace.limit == 500
     assert sum(row.attempts for row in (delivery(store, issue, number) for number in range(1, 11))) == 9

@@ -72,7 +72,7 @@ async def test_connections_that_fail_together_are_one_trouble(store: Store) -> N
         run = asyncio.create_task(running.run([job(issue)]))
         await until(lambda: server.connections == 10)
         await asyncio.sleep(0.1)
-        assert running._health.failures == 1
+        assert running._carriers.all[0].health.failures == 1
         # So the rest is a second, and not the minute of a tenth failure.
         await run
     assert counts(store, issue) == Counts(accepted=20)

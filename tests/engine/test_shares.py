@@ -1,7 +1,6 @@
 """How the connections are shared among issues, and what a tick is made of."""
 
 from collections import deque
-from dataclasses import replace
 
 import pytest
 from engine_ledger import START, job
@@ -9,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.delivery.breaker import Breaker
+from digest.delivery.domains import Domains
 from digest.engine.job import OpenBatch, Running
 from digest.engine.shares import Claims, claims, put_back, turns
 from digest.model import DeliveryState, Issue, IssueState, Recipient
@@ -39,6 +39,9 @@ def running(issue_id: int, *queues: int, on_wire: int = 0) -> Running:
     return Running(job=job(issue), breaker=Breaker(audience=sum(queues)), batches=batches)
 
 
+ANYWHERE = Domains({}, 0)
+
+
 def ids(chosen: Claims) -> dict[int, list[int]]:
     return {
         issue_id: [row.recipient.id for seq in sorted(batches) for row in batches[seq]]
@@ -48,35 +51,30 @@ def ids(chosen: Claims) -> dict[int, list[int]]:
 
 def test_an_issues_batches_go_in_their_order() -> None:
     one = running(1, 2, 5)
-    assert ids(claims([one], 4)) == {1: [1, 2, 1001, 1002]}
+    assert ids(claims([one], 4, ANYWHERE, 0)) == {1: [1, 2, 1001, 1002]}
     assert one.queued == 3
 
 
-def test_two_issues_get_half_each_and_what_one_does_not_need_the_other_takes() -> None:
-    assert {key: len(value) for key, value in ids(claims([running(1, 9), running(2, 9)], 7)).items()} == {
-        1: 4,
-        2: 3,
-    }
-    assert {key: len(value) for key, value in ids(claims([running(1, 1), running(2, 9)], 7)).items()} == {
-        1: 1,
-        2: 6,
-    }
+@pytest.mark.parametrize(("first", "gets"), [(9, 4), (1, 1)])
+def test_two_issues_get_half_each_and_what_one_does_not_need_the_other_takes(first: int, gets: int) -> None:
+    chosen = ids(claims([running(1, first), running(2, 9)], 7, ANYWHERE, 0))
+    assert [len(chosen[1]), len(chosen[2])] == [gets, 7 - gets]
 
 
 def test_over_one_connection_issues_take_turns() -> None:
     jobs = [running(1, 9), running(2, 9), running(3, 9)]
-    assert [next(iter(claims(jobs, 1))) for _ in range(6)] == [1, 2, 3, 1, 2, 3]
+    assert [next(iter(claims(jobs, 1, ANYWHERE, 0))) for _ in range(6)] == [1, 2, 3, 1, 2, 3]
 
 
 def test_the_issue_with_least_on_the_wire_is_first() -> None:
-    assert list(claims([running(1, 9, on_wire=3), running(2, 9, on_wire=1)], 1)) == [2]
+    assert list(claims([running(1, 9, on_wire=3), running(2, 9, on_wire=1)], 1, ANYWHERE, 0)) == [2]
 
 
 @pytest.mark.parametrize("room", [0, 5])
 def test_an_issue_that_has_stopped_claims_nothing(room: int) -> None:
     stopped = running(1, 9)
     stopped.stop()
-    assert claims([stopped], room) == {}
+    assert claims([stopped], room, ANYWHERE, 0) == {}
     assert stopped.idle
 
 
@@ -84,7 +82,7 @@ def test_an_issue_that_has_stopped_claims_nothing(room: int) -> None:
 def test_as_much_is_claimed_as_fits_and_nothing_twice(queues: list[list[int]], room: int) -> None:
     jobs = [running(number, *mine) for number, mine in enumerate(queues)]
     waiting = sum(one.queued for one in jobs)
-    chosen = ids(claims(jobs, room))
+    chosen = ids(claims(jobs, room, ANYWHERE, 0))
     assert sum(map(len, chosen.values())) == min(room, waiting)
     assert sum(one.queued for one in jobs) == waiting - min(room, waiting)
     assert all(len(set(mine)) == len(mine) for mine in chosen.values())
@@ -95,10 +93,10 @@ def test_what_a_tick_could_not_do_is_as_it_was() -> None:
     was = [list(batch.queue) for batch in one.batches.values()]
     early = Result(subscriber_id=99, state=DeliveryState.ACCEPTED)
     one.batches[1].results.append(early)
-    mine = turns([one], claims([one], 6))
+    mine = turns([one], claims([one], 6, ANYWHERE, 0))
     assert [turn.cutoff for turn in mine[1]] == [7, 7]
     assert one.batches[1].results == []
-    late = replace(early, subscriber_id=98)
+    late = early._replace(subscriber_id=98)
     one.batches[1].results.append(late)
     put_back(one, mine[1])
     assert [list(batch.queue) for batch in one.batches.values()] == was

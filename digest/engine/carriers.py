@@ -1,0 +1,139 @@
+"""The relays as one process uses them: each one's connections, pace and health, and whose turn it is."""
+
+import asyncio
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+
+from digest.delivery.courier import Relay
+from digest.delivery.lease import Lease
+from digest.delivery.pace import Pace
+from digest.delivery.weights import Offer, Weights
+from digest.delivery.wire import Wire
+from digest.engine.health import Health
+from digest.engine.job import Order
+from digest.engine.lanes import Done, Lanes
+from digest.model import Reply
+
+
+@dataclass(kw_only=True, eq=False)
+class Carrier:
+    """One relay."""
+
+    relay: Relay
+    pace: Pace
+    health: Health
+    lanes: Lanes = field(init=False)
+    barred: str = ""
+    """Why it will take nothing until somebody mends our set-up, or a quota renews."""
+    exhausted: bool = False
+    """Whether it has been in trouble for longer than anybody waits."""
+
+    @property
+    def down(self) -> bool:
+        """Whether it has failed, and nothing shows that it has come back."""
+        return self.health.failures > 0 and not self.lanes.open
+
+    def answered(self) -> None:
+        """Note that it answered as a relay does, be it with a refusal."""
+        self.health.answered()
+        self.barred, self.exhausted = "", False
+
+    def give(self, order: Order) -> bool:
+        """Have an order carried out; False where the last idle connection has just been lost."""
+        if not self.lanes.idle:
+            return False
+        self.pace.spend(1, asyncio.get_running_loop().time())
+        return self.lanes.give(order)
+
+    def offer(self, now: float) -> Offer:
+        """Say what it can do at an instant of the event loop's clock."""
+        permits = self.pace.permits(now)
+        return Offer(room=int(min(self.lanes.idle, permits)), usable=permits >= 1 and self.lanes.open > 0)
+
+
+class Carriers:
+    """All relays of this process. `carry` begins a message, `unready` hears of failed connections."""
+
+    def __init__(
+        self,
+        relays: Sequence[Relay],
+        *,
+        patience: timedelta | None,
+        carry: Callable[[Carrier, Wire, Order, Done], None],
+        unready: Callable[[Carrier, Reply], None],
+        wake: Callable[[], None],
+    ) -> None:
+        self._time = asyncio.get_running_loop().time
+        self._weights = Weights([relay.weight for relay in relays])
+        self.all = tuple(self._carrier(relay, patience, carry, unready, wake) for relay in relays)
+        self.connections = sum(relay.connections for relay in relays)
+        """How many messages may be on the wire at a time."""
+
+    def _carrier(
+        self,
+        relay: Relay,
+        patience: timedelta | None,
+        carry: Callable[[Carrier, Wire, Order, Done], None],
+        unready: Callable[[Carrier, Reply], None],
+        wake: Callable[[], None],
+    ) -> Carrier:
+        pace = Pace(relay.rate, self._time(), leased=True)
+        carrier = Carrier(relay=relay, pace=pace, health=Health(patience=patience))
+        carrier.lanes = Lanes(
+            relay, carry=partial(carry, carrier), wake=wake, refused=partial(unready, carrier)
+        )
+        return carrier
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended a lane that should have gone on."""
+        return next((one.lanes.failure for one in self.all if one.lanes.failure is not None), None)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether every relay has failed for longer than anybody waits, or will not have us."""
+        return all(one.exhausted or one.barred for one in self.all)
+
+    @property
+    def barred(self) -> bool:
+        """Whether no relay will have us."""
+        return all(one.barred for one in self.all)
+
+    def want(self, count: int) -> None:
+        """See to it that there are connections for so many messages."""
+        weighted = [one for one in self.all if one.relay.weight]
+        for one in weighted:
+            one.lanes.want(count)
+        if all(one.down for one in weighted):
+            for one in self.all:
+                one.lanes.want(count)
+
+    def share(self, count: int) -> list[Carrier]:
+        """Give the relays that take the next messages, one each, `count` at most."""
+        now = self._time()
+        places = self._weights.share([one.offer(now) for one in self.all], count)
+        return [self.all[place] for place in places]
+
+    def wanted(self) -> dict[str, tuple[int, float]]:
+        """Give for each relay that is short of permits how many to lease, and at what rate a second."""
+        now = self._time()
+        wanted = {one.relay.name: (one.pace.wanted(now), one.pace.limit) for one in self.all}
+        return {name: (count, limit) for name, (count, limit) in wanted.items() if count}
+
+    def granted(self, name: str, lease: Lease) -> None:
+        """Take a lease, its times on the event loop's clock."""
+        for one in self.all:
+            if one.relay.name == name:
+                one.pace.granted(lease, self._time())
+
+    def wait(self) -> float:
+        """Give the seconds until an idle connection may be used, or a lease asked for."""
+        now = self._time()
+        return min((one.pace.wait(now) for one in self.all if one.lanes.idle), default=math.inf)
+
+    async def close(self, deadline: float) -> None:
+        """End all connections: those at work get `deadline` seconds to hear the relay out."""
+        await asyncio.gather(*(one.lanes.close(deadline) for one in self.all))
