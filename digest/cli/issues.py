@@ -172,6 +172,7 @@ def told(session: Session, issue: Issue, now: datetime) -> dict[str, Any]:
         **asdict(going.counts),
         "rate": going.rate,
         "seconds_left": going.seconds_left,
+        "deferred": going.deferred,
         "revision": issue.revision,
         "accepted_by_revision": amended,
         "due_at": issue.due_at,
@@ -202,11 +203,9 @@ def _times(issue: Issue, zone: str) -> list[tuple[str, str]]:
 def _pace(found: dict[str, Any]) -> list[tuple[str, str]]:
     if found["rate"] is None:
         return []
-    left = found["seconds_left"]
-    return [
-        ("rate", f"{found['rate']:,.1f} a second"),
-        ("left", NOTHING if left is None else span(left)),
-    ]
+    left, deferred = found["seconds_left"], found["deferred"]
+    told = [("rate", f"{found['rate']:,.1f} a second"), ("left", NOTHING if left is None else span(left))]
+    return [*told, ("deferred", f"{deferred:,}")] if deferred else told
 
 
 def _hint(issue: Issue, found: dict[str, Any]) -> str:

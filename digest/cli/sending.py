@@ -76,7 +76,8 @@ async def _run(desk: Desk, issue: Issue, *, wait: bool) -> Issue:
             done = now
     if stopped.is_set() and issue.state is IssueState.SENDING:
         left = counts(desk, issue).open
-        raise DigestError(f"Stopped; {left} deliveries are open, and `digest send` goes on with them.")
+        still = output.counted(left, "delivery is", "deliveries are")
+        raise DigestError(f"Stopped; {still} open, and `digest send` goes on with them.")
     return issue
 
 
@@ -113,6 +114,6 @@ def _conclude(desk: Desk, issue: Issue) -> None:
         due = _next_due(desk, issue)
         at = output.moment(due, desk.settings.site.timezone) if due > desk.clock() else "now"
         output.say(
-            f"{ended.open} deliveries are still open, the next due {at}: "
-            "`digest run` or another `digest send` goes on with them."
+            f"{output.counted(ended.open, 'delivery is', 'deliveries are')} still open, the next due {at}: "
+            "`digest run` or another `digest send` goes on."
         )

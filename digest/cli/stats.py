@@ -9,6 +9,7 @@ import typer
 
 from digest.cli.context import open_desk
 from digest.cli.output import emit_json, facts, say, table
+from digest.model import Issue
 from digest.store.stats import IssueStats, Stats, summary
 
 NUMBERS = ("audience", "accepted", "refused", "expired", "unknown", "withdrawn", "open", "left")
@@ -58,10 +59,14 @@ def _show_issues(issues: Sequence[IssueStats]) -> None:
     ]
     shown = [name for name in NUMBERS if name in ALWAYS or any(row[name] for row in figures)]
     rows = (
-        (one.issue.newsletter, one.issue.slot, one.issue.state.value, *(row[name] for name in shown))
+        (one.issue.newsletter, _slot(one.issue), one.issue.state.value, *(row[name] for name in shown))
         for one, row in zip(issues, figures, strict=True)
     )
     table(("newsletter", "slot", "state", *shown), rows, numbers=shown)
+
+
+def _slot(issue: Issue) -> str:
+    return f"{issue.slot} ({issue.extra})" if issue.extra else issue.slot
 
 
 def _told(found: Stats) -> dict[str, object]:
@@ -70,6 +75,7 @@ def _told(found: Stats) -> dict[str, object]:
             {
                 "newsletter": one.issue.newsletter,
                 "slot": one.issue.slot,
+                "extra": one.issue.extra,
                 "state": one.issue.state,
                 "audience": one.issue.audience,
                 **asdict(one.counts),

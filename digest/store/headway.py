@@ -32,6 +32,11 @@ class Headway:
     """Open deliveries that are due now; the other open ones were deferred."""
 
     @property
+    def deferred(self) -> int:
+        """How many are tried again later; 0 where it is not being sent."""
+        return 0 if self.rate is None else self.counts.open - self.ready
+
+    @property
     def seconds_left(self) -> int | None:
         """How long what is due now will take at this rate; None where nobody can tell."""
         if self.rate is None or (self.ready and not self.rate):

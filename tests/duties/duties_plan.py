@@ -43,11 +43,13 @@ def issue(
     held_at: datetime | None = None,
     frozen_at: datetime | None = None,
     number: int = 1,
+    extra: str | None = None,
 ) -> Issue:
     return Issue(
         id=number,
         newsletter="daily",
         slot=slot,
+        extra=extra,
         due_at=due_at,
         state=state,
         held_from=held_from,
