@@ -26,6 +26,7 @@ _MAX_ID = 2**63 - 1
 _ID_OCTETS = 9
 _GROUP = 0x7F
 _MORE = 0x80
+_SHORT = [bytes([number]) for number in range(_GROUP + 1)]
 
 # Four ids at their longest, and the MAC, in base64: whatever is longer is refused unread.
 _MAX_TOKEN = (4 * _ID_OCTETS + MAC_OCTETS + 1) * 4 // 3 + 1
@@ -105,7 +106,7 @@ def new_key() -> str:
 
 def _token(link: Link, key: bytes) -> str:
     numbers = (link.kind, link.subscriber_id, link.address_version, link.issue_id)
-    payload = b"".join(_varint(number) for number in numbers)
+    payload = b"".join([_varint(number) for number in numbers])
     mac = hmac.digest(key, b"digest link\0" + payload, "sha256")
     # In whole groups of three octets the last letter could be `-` or `_`, which mail programs leave out of a
     # link that they find in plain text.
@@ -129,6 +130,8 @@ def _decoded(token: str) -> Link:
 
 def _varint(number: int) -> bytes:
     """Write a number as little-endian groups of seven bits, the high bit set on all but the last."""
+    if 0 <= number <= _GROUP:
+        return _SHORT[number]
     if not 0 <= number <= _MAX_ID:
         raise ValueError(f"{number} is no id")
     octets = bytearray()

@@ -5,8 +5,8 @@ begins with a dot, no blank that relaxed canonicalisation would take away. Knows
 """
 
 import hmac
+import itertools
 import re
-from base64 import b32encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,8 +27,10 @@ READER_FIELDS = ("To", "Date", "Message-ID", "X-Digest-Delivery", "List-Unsubscr
 Sign: TypeAlias = Callable[[bytes, bytes, datetime], bytes]
 """Gives what goes on top of a message, for its own header fields, what follows `body`, and its date."""
 
-# 80 bits of the MAC: sixteen letters of base32, none of them padding.
+# 80 bits of the MAC: sixteen letters of base32 (RFC 4648 6), none of them padding. Written by pairs, ten bits
+# each: the library's way takes a sixth of what a message takes.
 _MAC_OCTETS = 10
+_PAIRS = ["".join(pair) for pair in itertools.product("abcdefghijklmnopqrstuvwxyz234567", repeat=2)]
 _ISSUED_ID = re.compile(
     r"<?(?P<issue>0|[1-9][0-9]{0,18})\.(?P<subscriber>0|[1-9][0-9]{0,18})\.(?P<mac>[a-z2-7]{16})@[a-z0-9.-]+>?"
 )
@@ -112,11 +114,15 @@ class MessageTemplate:
             "name": one_line(recipient.name),
             "since": one_line(since),
         }
+        encoded = {name: quoted.encode_value(value) for name, value in values.items()}
         segments = list(self.segments)
         segments[1] = _reader_head(recipient.email, message_id, link, date)
         for index, slot in self.slots:
             value = values[slot.name]
-            segments[index] = quoted.encode_value(escape(value) if slot.html else value) or slot.fallback
+            if slot.html and (escaped := escape(value)) != value:
+                segments[index] = quoted.encode_value(escaped)
+            else:
+                segments[index] = encoded[slot.name] or slot.fallback
         if sign is None:
             return b"".join(segments)
         rest = b"".join(segments[3:])
@@ -144,7 +150,8 @@ def read_message_id(text: str, key: bytes) -> tuple[int, int] | None:
 
 def _mac(key: bytes, issue_id: int, subscriber_id: int) -> str:
     mac = hmac.digest(key, f"digest message-id\0{issue_id}.{subscriber_id}".encode(), "sha256")
-    return b32encode(mac[:_MAC_OCTETS]).decode().lower()
+    number = int.from_bytes(mac[:_MAC_OCTETS], "big")
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(70, -1, -10)])
 
 
 def _reader_head(address: str, delivery: str, link: str, date: datetime) -> bytes:

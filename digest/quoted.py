@@ -33,8 +33,12 @@ def encode(text: str) -> bytes:
 
 def encode_value(text: str) -> bytes:
     """Encode a slot's value, the same way: without line breaks, it is short and mostly ASCII."""
-    if len(text) <= _ROOM and _PLAIN.fullmatch(text):
-        return text.encode()
+    if _PLAIN.fullmatch(text):
+        if len(text) <= _ROOM:
+            return text.encode()
+        rows = [text[start : start + _ROOM] for start in range(0, len(text), _ROOM)]
+        if not any(row.startswith((".", "From ", " ")) or row.endswith(" ") for row in rows):
+            return "=\r\n".join(rows).encode()
     return _line(text.encode("utf-8", "replace"))
 
 

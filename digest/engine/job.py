@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from digest.delivery.breaker import Breaker
 from digest.model import Issue, Recipient
@@ -96,8 +97,7 @@ class Running:
             self.hold, self.hold_code = hold, code
 
 
-@dataclass(frozen=True, kw_only=True)
-class Order:
+class Order(NamedTuple):
     """One claimed delivery on its way to a connection."""
 
     running: Running

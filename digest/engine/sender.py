@@ -8,7 +8,7 @@ Everything here runs in the event loop; `book.py` runs in the ledger's thread.
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -196,9 +196,9 @@ class Sender:
         """Wait until something happens, or may be done."""
         self._wake.clear()
         seconds = IDLE_SECONDS
-        if any(running.queued for running in self._jobs.values()):
+        if any(running.queued or running.waiting for running in self._jobs.values()):
             seconds = min(seconds, self._carriers.wait())
-        if any(running.waiting for running in self._jobs.values()):
+        if self._carriers.spare and any(running.waiting for running in self._jobs.values()):
             seconds = min(seconds, self._domains.wait(self._time()))
         timer = self._loop.call_later(seconds, self._wake.set)
         try:
@@ -210,7 +210,9 @@ class Sender:
         """Have more rows at hand than connections, as long as there are any."""
         for running in self._jobs.values():
             if (batch := put_off(running, OPEN_BATCHES)) is not None:
-                await self._in_thread(self._book.release, [batch.batch])
+                for lost in await self._in_thread(self._book.release, [batch.batch]):
+                    running.lost.add(lost.seq)
+                    running.upcoming.remove(lost.seq)
         wanted = [
             (running.job.issue, running.upcoming.popleft())
             for running in self._jobs.values()
@@ -228,39 +230,59 @@ class Sender:
         jobs = self._jobs.values()
         mine = turns(jobs, claims(jobs, len(takers), self._domains, self._time()))
         if not mine:
+            self._carriers.unused(takers)
             return False
-        # What the ledger has recorded and claimed must be heeded, whoever cancels us meanwhile.
-        ticking = asyncio.create_task(self._do(mine, takers), name="tick")
+        ticking = self._loop.run_in_executor(self._thread, self._book.tick, mine, self._clock())
         try:
             await asyncio.shield(ticking)
         except asyncio.CancelledError:
+            # What the ledger has recorded and claimed must be heeded, whoever cancels us meanwhile.
             await asyncio.wait([ticking])
+            self._ticked(ticking, mine, takers)
             raise
+        except BaseException:
+            self._undo(mine, takers)
+            raise
+        self._ticked(ticking, mine, takers)
         return True
 
-    async def _do(self, mine: dict[int, list[Turn]], takers: list[Carrier]) -> None:
-        try:
-            ticked = await self._in_thread(self._book.tick, mine, self._clock())
-        except BaseException:
-            for issue_id, its in mine.items():
-                self._returned(row for turn in its for row in turn.claim)
-                put_back(self._jobs[issue_id], its)
-            raise
-        free = deque(takers)
-        for issue_id, told in ticked.items():
+    def _undo(self, mine: dict[int, list[Turn]], takers: list[Carrier]) -> None:
+        self._carriers.unused(takers)
+        for issue_id, its in mine.items():
+            self._account(its, {})
+            put_back(self._jobs[issue_id], its)
+
+    def _ticked(
+        self,
+        ticking: asyncio.Future[dict[int, Ticked]],
+        mine: dict[int, list[Turn]],
+        takers: list[Carrier],
+    ) -> None:
+        """Do what the ledger said, or undo what it could not do."""
+        if ticking.exception() is not None:
+            self._undo(mine, takers)
+            return
+        free = iter(takers)
+        for issue_id, told in ticking.result().items():
             its = mine[issue_id]
-            claimed = {row.recipient.id for rows in told.claimed.values() for row in rows}
-            self._returned(row for turn in its for row in turn.claim if row.recipient.id not in claimed)
+            self._account(its, told.claimed)
             self._apply(self._jobs[issue_id], told, free)
             self._tell(issue_id, its)
+        self._carriers.unused(free)
 
-    def _returned(self, rows: Iterable[Row]) -> None:
-        """Tell that rows that were to be claimed were not."""
-        if self._domains:
-            for row in rows:
+    def _account(self, mine: Iterable[Turn], claimed: Mapping[int, list[Row]]) -> None:
+        """Tell the domains of rows that were not claimed after all, or whose readers have moved to others."""
+        if not self._domains:
+            return
+        found = {row.recipient.id: row for rows in claimed.values() for row in rows}
+        for row in (row for turn in mine for row in turn.claim):
+            now = found.get(row.recipient.id)
+            if now is not row:
                 self._domains.returned(address.domain(row.recipient.email))
+                if now is not None:
+                    self._domains.took(address.domain(now.recipient.email), self._time())
 
-    def _apply(self, running: Running, ticked: Ticked, free: deque[Carrier]) -> None:
+    def _apply(self, running: Running, ticked: Ticked, free: Iterator[Carrier]) -> None:
         """Put the claimed rows on the wire, and heed what the ledger said."""
         if ticked.outdated or ticked.state is not IssueState.SENDING:
             running.stop()
@@ -269,7 +291,7 @@ class Sender:
             for row in rows:
                 order = Order(running=running, batch=batch, row=row)
                 batch.on_wire += 1
-                if not free.popleft().give(order):
+                if not next(free).give(order):
                     # A connection was lost while the ledger was busy; nothing of this row has left.
                     self._messenger.unsent(order)
         for seq in ticked.dropped:
@@ -287,10 +309,11 @@ class Sender:
                 running.lost |= {batch.seq for batch in lost}
                 for batch in batches:
                     del running.batches[batch.seq]
-            if running.idle and not await self._again(running):
+            if running.idle:
                 released = True
-                await self._end(running)
-                del self._jobs[issue_id]
+                if not await self._again(running):
+                    await self._end(running)
+                    del self._jobs[issue_id]
         return released
 
     async def _again(self, running: Running) -> bool:
