@@ -136,7 +136,7 @@ def retry(
 
 def _sends(desk: Desk, issue: Issue) -> str:
     if issue.state not in (IssueState.DRAFT, IssueState.APPROVED):
-        return f"{_command(desk, issue)} goes on with it, or the service within half a minute."
+        return f"{_command(desk, issue)} goes on with it, or the service in a moment."
     if issue.extra is not None:
         return f"{_command(desk, issue)} sends it."
     return f"{_command(desk, issue)} or the service sends it when it is due."

@@ -123,6 +123,6 @@ async def _deliver(desk: Desk, wanted: Wanted, issue: Issue) -> None:
     except SenderBusyError:
         output.say(
             f"{issues.name(issue)} is ready for {output.counted(issue.audience, 'reader')}. Another process "
-            "sends from here: if it is `digest run`, it begins with this within half a minute "
+            "sends from here: if it is `digest run`, it begins with this in a moment "
             f"(`digest issues show {issue.slot} --watch`); else run this again once it has ended."
         )

@@ -21,6 +21,9 @@ from digest.slots import apscheduler_fields
 LOOK_SECONDS = 30
 """How often the service looks around by itself: for approvals, lifted holds, deferred deliveries."""
 
+PICK_UP_SECONDS = 2
+"""How often it asks the ledger for an issue to send: a correction, or one that was resumed, is in a hurry."""
+
 LAST_LOOK_SECONDS = 5
 """How long a stop waits for a look that is under way, for instance at a feed that hangs."""
 
@@ -80,7 +83,14 @@ class Service:
         while not stop.is_set():
             self._wake.clear()
             await self.pulse()
-            await self._wake.wait()
+            while not await self._woken(PICK_UP_SECONDS):
+                await self._guarded("sending", self._dispatch.send_open)
+
+    async def _woken(self, seconds: float) -> bool:
+        """Wait so long for a reason to look; give whether there is one."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), seconds)
+        return self._wake.is_set()
 
     async def pulse(self) -> None:
         """Look once: do what is due, see to it that open issues are sent, and tell how they ended.
