@@ -87,7 +87,7 @@ class Domains:
         return {
             domain: limited
             for domain, limited in self._limited.items()
-            if now - limited.asked_at <= ASKED_SECONDS
+            if now - limited.asked_at <= ASKED_SECONDS and limited.on_wire < limited.most
         }
 
 

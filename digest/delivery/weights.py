@@ -21,7 +21,7 @@ class Offer:
 
 
 class Weights:
-    """Shares by weight. A relay of weight 0 stands by: it is used while no other is usable."""
+    """Shares by weight. A relay of weight 0 stands by: its room is used while no other relay is usable."""
 
     def __init__(self, weights: Sequence[int]) -> None:
         self._weights = tuple(weights)
@@ -44,6 +44,12 @@ class Weights:
             self._clocks[place] += 1 / self._weights[place]
             chosen.append(place)
         return chosen
+
+    def unused(self, places: Sequence[int]) -> None:
+        """Take back some of what `share` gave: there was no message for it."""
+        for place in places:
+            if len(self._weights) > 1 and self._weights[place]:
+                self._clocks[place] -= 1 / self._weights[place]
 
     def _next(self, racing: set[int], rooms: Sequence[int]) -> int | None:
         slowest = min(self._clocks[place] for place in racing)

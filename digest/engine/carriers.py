@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -17,6 +17,10 @@ from digest.engine.job import Order
 from digest.engine.lanes import Done, Lanes
 from digest.model import Reply
 
+STALLED_SECONDS = 5.0
+"""A relay that has answered on none of its connections for so long keeps nothing waiting for its share."""
+NOTHING = Offer(room=0, usable=False)
+
 
 @dataclass(kw_only=True, eq=False)
 class Carrier:
@@ -30,16 +34,28 @@ class Carrier:
     """Why it will take nothing until somebody mends our set-up, or a quota renews."""
     exhausted: bool = False
     """Whether it has been in trouble for longer than anybody waits."""
+    stalled: bool = False
+    """Whether all its connections wait for an answer, and have for long."""
+    idle_at: float = -math.inf
+    """When there was last one that did not."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be given messages, as far as its rate allows."""
+        return self.lanes.open > 0 and not self.stalled and not (self.barred and self.lanes.resting)
 
     @property
     def down(self) -> bool:
         """Whether it has failed, and nothing shows that it has come back."""
-        return self.health.failures > 0 and not self.lanes.open
+        return bool(self.barred) or self.stalled or (self.health.failures > 0 and not self.lanes.open)
 
     def answered(self) -> None:
         """Note that it answered as a relay does, be it with a refusal."""
         self.health.answered()
-        self.barred, self.exhausted = "", False
+        self.exhausted = False
+        # While it rests, what it answers was on the wire before, and says nothing about its being mended.
+        if self.barred and not self.lanes.resting:
+            self.barred = ""
 
     def give(self, order: Order) -> bool:
         """Have an order carried out; False where the last idle connection has just been lost."""
@@ -50,8 +66,11 @@ class Carrier:
 
     def offer(self, now: float) -> Offer:
         """Say what it can do at an instant of the event loop's clock."""
-        permits = self.pace.permits(now)
-        return Offer(room=int(min(self.lanes.idle, permits)), usable=permits >= 1 and self.lanes.open > 0)
+        idle, permits = self.lanes.idle, self.pace.permits(now)
+        if idle or not self.lanes.open:
+            self.idle_at = now
+        self.stalled = now - self.idle_at >= STALLED_SECONDS
+        return Offer(room=int(min(idle, permits)), usable=permits >= 1 and self.ready)
 
 
 class Carriers:
@@ -71,6 +90,11 @@ class Carriers:
         self.all = tuple(self._carrier(relay, patience, carry, unready, wake) for relay in relays)
         self.connections = sum(relay.connections for relay in relays)
         """How many messages may be on the wire at a time."""
+        self._weighted = tuple(one for one in self.all if one.relay.weight)
+        self._held: list[Carrier] = []
+        """Those that had idle connections, when shares were last given, and no permits."""
+        self.spare = False
+        """Whether connections were left then, for which there was no message."""
 
     def _carrier(
         self,
@@ -104,23 +128,35 @@ class Carriers:
 
     def want(self, count: int) -> None:
         """See to it that there are connections for so many messages."""
-        weighted = [one for one in self.all if one.relay.weight]
-        for one in weighted:
+        for one in self._called:
             one.lanes.want(count)
-        if all(one.down for one in weighted):
-            for one in self.all:
-                one.lanes.want(count)
+
+    @property
+    def _called(self) -> tuple[Carrier, ...]:
+        """The relays that are to be used: those that stand by only while all others are in trouble."""
+        return self.all if all(one.down for one in self._weighted) else self._weighted
 
     def share(self, count: int) -> list[Carrier]:
         """Give the relays that take the next messages, one each, `count` at most."""
-        now = self._time()
-        places = self._weights.share([one.offer(now) for one in self.all], count)
-        return [self.all[place] for place in places]
+        now, called = self._time(), self._called
+        self.spare = False
+        offers = [one.offer(now) if one in called else NOTHING for one in self.all]
+        both = zip(self.all, offers, strict=True)
+        self._held = [one for one, its in both if its is not NOTHING and not its.room and one.lanes.idle]
+        return [self.all[place] for place in self._weights.share(offers, count)]
+
+    def unused(self, takers: Iterable[Carrier]) -> None:
+        """Take back some of what `share` gave: there was no message for it."""
+        places = [self.all.index(one) for one in takers]
+        self._weights.unused(places)
+        self.spare = bool(places)
 
     def wanted(self) -> dict[str, tuple[int, float]]:
         """Give for each relay that is short of permits how many to lease, and at what rate a second."""
         now = self._time()
-        wanted = {one.relay.name: (one.pace.wanted(now), one.pace.limit) for one in self.all}
+        # What is leased and not used, no other process can use: so none for a relay that takes nothing here.
+        ready = [one for one in self._called if one.ready]
+        wanted = {one.relay.name: (one.pace.wanted(now), one.pace.limit) for one in ready}
         return {name: (count, limit) for name, (count, limit) in wanted.items() if count}
 
     def granted(self, name: str, lease: Lease) -> None:
@@ -130,9 +166,12 @@ class Carriers:
                 one.pace.granted(lease, self._time())
 
     def wait(self) -> float:
-        """Give the seconds until an idle connection may be used, or a lease asked for."""
+        """Give the seconds until an idle connection that got no share for its relay's rate may be used.
+
+        Infinite where that is not what is waited for.
+        """
         now = self._time()
-        return min((one.pace.wait(now) for one in self.all if one.lanes.idle), default=math.inf)
+        return min((one.pace.wait(now) for one in self._held), default=math.inf)
 
     async def close(self, deadline: float) -> None:
         """End all connections: those at work get `deadline` seconds to hear the relay out."""

@@ -100,6 +100,7 @@ class Reactions:
 
     def _bar(self, carrier: Carrier, reason: str, jobs: Iterable[Running], *, quota: bool) -> None:
         """Leave a relay that will not have us to be mended; where it was the last, hold the issues."""
+        again = not (carrier.barred and carrier.lanes.resting)
         carrier.barred = reason
         carrier.health.failed(self._clock(), again=not carrier.lanes.resting)
         if self._carriers.barred:
@@ -107,7 +108,9 @@ class Reactions:
                 running.stop(reason, "quota" if quota else "relay")
             carrier.lanes.rest(SETUP_SECONDS)
         else:
-            log.warning("relay.barred", relay=str(carrier.relay), reason=reason)
+            if again:
+                # Once for all connections that hear it together.
+                log.warning("relay.barred", relay=str(carrier.relay), reason=reason)
             carrier.lanes.rest(BARRED_SECONDS)
 
     def _backoff(self, carrier: Carrier) -> timedelta:
