@@ -9,11 +9,11 @@ import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from digest.errors import TokenError, UsageError
+from digest.mac import mac
 
 Keys: TypeAlias = Sequence[bytes]
 """Secrets, never empty: the first signs, all verify. One that was retired still reads its old links."""
@@ -44,8 +44,7 @@ class LinkKind(IntEnum):
     """In mail of `send --to`: looks like an unsubscribe link and does nothing."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Link:
+class Link(NamedTuple):
     """What a token says. `address_version` ties it to the address that it was sent to."""
 
     kind: LinkKind
@@ -105,13 +104,12 @@ def new_key() -> str:
 
 
 def _token(link: Link, key: bytes) -> str:
-    numbers = (link.kind, link.subscriber_id, link.address_version, link.issue_id)
-    payload = b"".join([_varint(number) for number in numbers])
-    mac = hmac.digest(key, b"digest link\0" + payload, "sha256")
+    payload = b"".join([_varint(number) for number in link])
+    code = mac(key).digest(b"digest link\0" + payload)
     # In whole groups of three octets the last letter could be `-` or `_`, which mail programs leave out of a
     # link that they find in plain text.
     octets = MAC_OCTETS if len(payload) % 3 else MAC_OCTETS + 1
-    return urlsafe_b64encode(payload + mac[:octets]).rstrip(b"=").decode()
+    return urlsafe_b64encode(payload + code[:octets]).rstrip(b"=").decode()
 
 
 def _decoded(token: str) -> Link:

@@ -19,6 +19,7 @@ from digest import quoted
 from digest.errors import AddressError, RenderError
 from digest.headers import LINE, one_line, uri
 from digest.issue_head import ADDRESS, honest_subject, list_fields, who_and_what
+from digest.mac import mac
 from digest.model import SLOT_NAMES, SLOT_PATTERN, IssueHeaders, Recipient, Rendering
 
 READER_FIELDS = ("To", "Date", "Message-ID", "X-Digest-Delivery", "List-Unsubscribe")
@@ -56,8 +57,8 @@ class MessageTemplate:
     segments: tuple[bytes, ...]
     """The wire form in order, empty where a subscriber's share goes: headers in the second, values after the
     third, which holds the rest of the headers and how the body begins."""
-    slots: tuple[tuple[int, _Slot], ...]
-    """Each with the index of its segment."""
+    places: tuple[tuple[str, tuple[tuple[int, _Slot], ...]], ...]
+    """The slots by name, each with the index of its segment."""
 
     @classmethod
     def build(cls, rendering: Rendering, headers: IssueHeaders) -> Self:
@@ -80,7 +81,9 @@ class MessageTemplate:
                     segments += [b"", b""]
             segments[-1] += b"\r\n"
         segments[-1] += f"--{boundary}--\r\n".encode()
-        return cls(subject=subject, segments=tuple(segments), slots=tuple(slots))
+        names = dict.fromkeys(slot.name for _, slot in slots)
+        places = tuple((name, tuple(one for one in slots if one[1].name == name)) for name in names)
+        return cls(subject=subject, segments=tuple(segments), places=places)
 
     @property
     def head(self) -> bytes:
@@ -108,21 +111,23 @@ class MessageTemplate:
         becomes UTC. Raises AddressError for an address that cannot stand in a header.
         """
         link = uri(unsubscribe_url)
+        segments = list(self.segments)
+        segments[1] = _reader_head(recipient.email, message_id, link, date)
         values = {
             "unsubscribe_url": link,
             "email": recipient.email,
-            "name": one_line(recipient.name),
+            "name": recipient.name and one_line(recipient.name),
             "since": one_line(since),
         }
-        encoded = {name: quoted.encode_value(value) for name, value in values.items()}
-        segments = list(self.segments)
-        segments[1] = _reader_head(recipient.email, message_id, link, date)
-        for index, slot in self.slots:
-            value = values[slot.name]
-            if slot.html and (escaped := escape(value)) != value:
-                segments[index] = quoted.encode_value(escaped)
+        for name, slots in self.places:
+            if value := values[name]:
+                plain = quoted.encode_value(value)
+                marked = plain if (escaped := escape(value)) == value else quoted.encode_value(escaped)
+                for index, slot in slots:
+                    segments[index] = marked if slot.html else plain
             else:
-                segments[index] = encoded[slot.name] or slot.fallback
+                for index, slot in slots:
+                    segments[index] = slot.fallback
         if sign is None:
             return b"".join(segments)
         rest = b"".join(segments[3:])
@@ -149,8 +154,8 @@ def read_message_id(text: str, key: bytes) -> tuple[int, int] | None:
 
 
 def _mac(key: bytes, issue_id: int, subscriber_id: int) -> str:
-    mac = hmac.digest(key, f"digest message-id\0{issue_id}.{subscriber_id}".encode(), "sha256")
-    number = int.from_bytes(mac[:_MAC_OCTETS], "big")
+    code = mac(key).digest(f"digest message-id\0{issue_id}.{subscriber_id}".encode())
+    number = int.from_bytes(code[:_MAC_OCTETS], "big")
     return "".join([_PAIRS[number >> shift & 1023] for shift in range(70, -1, -10)])
 
 
@@ -162,12 +167,14 @@ def _reader_head(address: str, delivery: str, link: str, date: datetime) -> byte
         raise ValueError(f"{delivery!r} is no Message-ID")
     if date.tzinfo is None:
         raise ValueError("a date without zone cannot be mailed")
+    octets = len(address) if address.isascii() else len(address.encode())
+    # Each is one word: there is one place to fold it. Written out, since this is done for every message.
     return (
-        _field("To", address)
-        + _field("Date", _dated(int(date.timestamp())))
-        + _field("Message-ID", delivery)
-        + _field("X-Digest-Delivery", delivery)
-        + _field("List-Unsubscribe", f"<{link}>")
+        f"To:{_gap('To', octets)}{address}\r\n"
+        f"Date: {_dated(int(date.timestamp()))}\r\n"
+        f"Message-ID:{_gap('Message-ID', len(delivery))}{delivery}\r\n"
+        f"X-Digest-Delivery:{_gap('X-Digest-Delivery', len(delivery))}{delivery}\r\n"
+        f"List-Unsubscribe:{_gap('List-Unsubscribe', len(link) + 2)}<{link}>\r\n"
     ).encode()
 
 
@@ -177,10 +184,10 @@ def _dated(second: int) -> str:
     return format_datetime(datetime.fromtimestamp(second, UTC))
 
 
-def _field(name: str, word: str) -> str:
-    """Give a field of one word: there is one place to fold it, and a subscriber is worth no general way."""
-    size = len(name) + len(": ") + (len(word) if word.isascii() else len(word.encode()))
-    return f"{name}: {word}\r\n" if size <= LINE else f"{name}:\r\n {word}\r\n"
+@lru_cache(maxsize=1024)
+def _gap(name: str, octets: int) -> str:
+    """Give what stands between a field's colon and a word of this length."""
+    return " " if len(name) + len(": ") + octets <= LINE else "\r\n "
 
 
 def _content(boundary: str) -> bytes:

@@ -17,6 +17,9 @@ Done = Callable[[bool], None]
 Carry = Callable[[Wire, Order, Done], None]
 """Begins to carry out an order on a connection."""
 
+AT_ONCE = 100
+"""Orders that are begun in one go."""
+
 AGAIN_SECONDS = 0.05
 """After which a connection that is being made is told again that nobody wants it."""
 
@@ -46,11 +49,13 @@ class Lanes:
     ) -> None:
         self._relay, self._carry, self._wake, self._refused = relay, carry, wake, refused
         self._waiting: deque[_Connection] = deque()
+        self._outbox: deque[tuple[_Connection, Order]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._connecting: set[asyncio.Task[None]] = set()
         self._connections: set[_Connection] = set()
         self._closing = asyncio.Event()
-        self._time = asyncio.get_running_loop().time
+        loop = asyncio.get_running_loop()
+        self._time, self._soon = loop.time, loop.call_soon
         self._rest_until = 0.0
         self.failure: BaseException | None = None
         """What ended a lane that should have gone on: a mistake of this program."""
@@ -88,13 +93,26 @@ class Lanes:
         """Have an order carried out by an idle connection; False where the last has just been lost."""
         if not self._waiting:
             return False
-        connection = self._waiting.popleft()
+        if not self._outbox:
+            self._soon(self._pump)
+        self._outbox.append((self._waiting.popleft(), order))
+        return True
 
+    def _pump(self) -> None:
+        """Begin with a few orders, and leave the loop to hear what has been answered meanwhile.
+
+        A tick gives dozens at once: begun in one go, they would keep the ledger and the relay waiting.
+        """
+        for _ in range(min(AT_ONCE, len(self._outbox))):
+            self._begin(*self._outbox.popleft())
+        if self._outbox:
+            self._soon(self._pump)
+
+    def _begin(self, connection: _Connection, order: Order) -> None:
         def done(usable: bool) -> None:  # noqa: FBT001 - one answer, to one question
             self._take_back(connection, usable=usable)
 
         self._carry(connection.wire, order, done)
-        return True
 
     def _take_back(self, connection: _Connection, *, usable: bool) -> None:
         connection.carried += 1
@@ -113,6 +131,12 @@ class Lanes:
     async def close(self, deadline: float) -> None:
         """End all connections: those at work get `deadline` seconds to hear the relay out."""
         self._closing.set()
+        while self._outbox:
+            connection, order = self._outbox.popleft()
+            if not deadline:
+                # On a connection that is over nothing of it leaves, and that is known.
+                connection.wire.abort("this program stopped")
+            self._begin(connection, order)
         while self._waiting:
             self._waiting.popleft().end(again=False)
         while self._connecting:

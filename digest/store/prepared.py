@@ -4,7 +4,7 @@ SQLAlchemy's accounting for a statement costs ten times what SQLite needs to run
 Core's, one for both databases; only their execution goes past it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -49,10 +49,6 @@ class Prepared:
         """Run it once; give the cursor."""
         cursor.execute(self.text, self._arranged(values))
         return cursor
-
-    def executemany(self, cursor: DBAPICursor, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Run it for each set of values."""
-        cursor.executemany(self.text, [self._arranged(values) for values in rows])
 
     def _arranged(self, values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - as its dialect has it
         filled = {**self._fixed, **values}

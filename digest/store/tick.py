@@ -18,9 +18,10 @@ from digest.model import DeliveryState, IssueState
 from digest.store import bounces
 from digest.store.bounces import Effect, Evidence
 from digest.store.database import insert_for
-from digest.store.ledger import Batch, Row, epoch, mailable
-from digest.store.prepared import Hand, Prepared, hand
-from digest.store.tables import BATCH, DELIVERY, DELIVERY_REPLY, ISSUE, SUBSCRIBER, Instant
+from digest.store.ledger import Batch, Row, epoch
+from digest.store.prepared import Hand, hand
+from digest.store.statements import Statements
+from digest.store.tables import DELIVERY_REPLY
 
 
 class Result(NamedTuple):
@@ -39,6 +40,11 @@ class Result(NamedTuple):
     kind: str = ""
     reply: str = ""
     effect: Effect = Effect.NONE
+
+    @property
+    def of_its_row(self) -> tuple[Any, ...]:
+        """What is written into its row, whosever that is."""
+        return self[1:8]
 
     @property
     def is_plain(self) -> bool:
@@ -73,119 +79,9 @@ class Ticked:
     dropped: frozenset[int] = frozenset()
 
 
-class _Statements:
-    """What a tick runs, for one dialect."""
-
-    def __init__(self, dialect: sa.Dialect) -> None:
-        self._dialect = dialect
-        self.record = Prepared(
-            sa.update(DELIVERY)
-            .where(*_ROW, DELIVERY.c.state == DeliveryState.SUBMITTING.value)
-            .values(
-                state=sa.bindparam("to"),
-                code=sa.bindparam("reply_code"),
-                attempts=DELIVERY.c.attempts + sa.bindparam("attempt"),
-                losses=DELIVERY.c.losses + sa.bindparam("loss"),
-                doubtful=sa.case((sa.bindparam("doubt") == 1, 1), else_=DELIVERY.c.doubtful),
-                soft=sa.case((sa.bindparam("softly") == 1, 1), else_=DELIVERY.c.soft),
-                next_at=sa.bindparam("later"),
-                at=sa.bindparam("seconds"),
-            ),
-            dialect,
-        )
-        self.late = Prepared(
-            sa.update(DELIVERY)
-            .where(*_ROW, (DELIVERY.c.state == DeliveryState.SUBMITTING.value) | (DELIVERY.c.doubtful == 1))
-            .values(
-                state=DeliveryState.ACCEPTED.value,
-                code=sa.bindparam("reply_code"),
-                at=sa.bindparam("seconds"),
-            ),
-            dialect,
-        )
-        self.prove = Prepared(
-            sa.update(BATCH)
-            .where(
-                BATCH.c.issue_id == sa.bindparam("issue"),
-                BATCH.c.seq == sa.bindparam("batch"),
-                BATCH.c.token == sa.bindparam("held"),
-            )
-            .values(token=BATCH.c.token),
-            dialect,
-        )
-        issue = ISSUE.c.id == sa.bindparam("issue")
-        self.state = Prepared(
-            sa.select(ISSUE.c.state, ISSUE.c.reached, ISSUE.c.revision).where(issue), dialect
-        )
-        self.recount = Prepared(sa.update(ISSUE).where(issue).values(counts=sa.null()), dialect)
-        self.reached = Prepared(
-            sa.update(ISSUE).where(issue, ISSUE.c.reached.is_(False)).values(reached=True), dialect
-        )
-        self.address = Prepared(
-            sa.select(SUBSCRIBER.c.email, SUBSCRIBER.c.name, SUBSCRIBER.c.address_version).where(
-                SUBSCRIBER.c.id == sa.bindparam("subscriber")
-            ),
-            dialect,
-        )
-        self._claims: dict[int, tuple[Prepared, Prepared]] = {}
-
-    def claim(self, size: int) -> tuple[Prepared, Prepared]:
-        """Give what claims `size` rows, and what withdraws those of as many that cannot be mailed."""
-        if size not in self._claims:
-            self._claims[size] = (self._claim(size), self._withdraw(size))
-        return self._claims[size]
-
-    def _claim(self, size: int) -> Prepared:
-        seconds: sa.BindParameter[int] = sa.bindparam("seconds")
-        return Prepared(
-            sa.update(DELIVERY)
-            .where(*_wanted(size), DELIVERY.c.next_at <= sa.bindparam("cutoff"), _MAILABLE)
-            .values(
-                state=DeliveryState.SUBMITTING.value,
-                revision=sa.bindparam("composed"),
-                at=seconds,
-                first_at=sa.case((DELIVERY.c.first_at == 0, seconds), else_=DELIVERY.c.first_at),
-            )
-            .returning(DELIVERY.c.subscriber_id, _VERSION),
-            self._dialect,
-        )
-
-    def _withdraw(self, size: int) -> Prepared:
-        return Prepared(
-            sa.update(DELIVERY)
-            .where(*_wanted(size), ~_MAILABLE)
-            .values(state=DeliveryState.WITHDRAWN.value, at=sa.bindparam("seconds")),
-            self._dialect,
-        )
-
-
-_ROW = (
-    DELIVERY.c.issue_id == sa.bindparam("issue"),
-    DELIVERY.c.subscriber_id == sa.bindparam("subscriber"),
-)
-_MAILABLE = mailable(
-    DELIVERY.c.subscriber_id, sa.bindparam("newsletter"), sa.bindparam("now", type_=Instant())
-)
-_VERSION = (
-    sa.select(SUBSCRIBER.c.address_version)
-    .where(SUBSCRIBER.c.id == DELIVERY.c.subscriber_id)
-    .scalar_subquery()
-)
-
-
-def _wanted(size: int) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        DELIVERY.c.issue_id == sa.bindparam("issue"),
-        # The range leads into the index, the list picks from it.
-        DELIVERY.c.subscriber_id.between(sa.bindparam("first"), sa.bindparam("last")),
-        DELIVERY.c.subscriber_id.in_([sa.bindparam(f"wanted{number}") for number in range(size)]),
-        DELIVERY.c.state == DeliveryState.PENDING.value,
-    )
-
-
 @lru_cache(maxsize=4)
-def _statements(dialect: sa.Dialect) -> _Statements:
-    return _Statements(dialect)
+def _statements(dialect: sa.Dialect) -> Statements:
+    return Statements(dialect)
 
 
 def tick(session: Session, issue_id: int, turns: Sequence[Turn], now: datetime) -> Ticked:
@@ -237,7 +133,7 @@ def plain_tick(ledger: Hand, issue_id: int, turns: Sequence[Turn], now: datetime
     return Ticked(state=state, outdated=outdated, claimed=claimed, dropped=gone)
 
 
-def _prove(run: _Statements, ledger: Hand, batch: Batch) -> bool:
+def _prove(run: Statements, ledger: Hand, batch: Batch) -> bool:
     held = {"issue": batch.issue_id, "batch": batch.seq, "held": batch.token}
     return run.prove.execute(ledger.cursor, held).rowcount == 1
 
@@ -247,30 +143,26 @@ def _by_subscriber(result: Result) -> int:
 
 
 def _record(
-    run: _Statements, ledger: Hand, issue_id: int, results: Sequence[Result], now: datetime, *, ended: bool
+    run: Statements, ledger: Hand, issue_id: int, results: Sequence[Result], now: datetime, *, ended: bool
 ) -> None:
-    """Write results into their rows. Only a claimed row has one."""
-    if not results:
-        return
-    seconds = epoch(now)
-    run.record.executemany(
-        ledger.cursor,
-        [
-            {
-                "issue": issue_id,
-                "subscriber": result.subscriber_id,
-                "to": _settled(result.state, ended=ended),
-                "reply_code": result.code,
-                "attempt": int(result.attempt),
-                "loss": int(result.lost),
-                "doubt": int(result.doubtful),
-                "softly": int(result.soft),
-                "later": result.next_at,
-                "seconds": seconds,
-            }
-            for result in sorted(results, key=_by_subscriber)
-        ],
-    )
+    """Write results into their rows, those that are alike together."""
+    alike: dict[tuple[Any, ...], list[Result]] = {}
+    for result in results:
+        alike.setdefault(result.of_its_row, []).append(result)
+    for group in alike.values():
+        result = group[0]
+        values = {
+            "issue": issue_id,
+            "to": _settled(result.state, ended=ended),
+            "reply_code": result.code,
+            "attempt": int(result.attempt),
+            "loss": int(result.lost),
+            "doubt": int(result.doubtful),
+            "softly": int(result.soft),
+            "later": result.next_at,
+            "seconds": epoch(now),
+        }
+        run.record.execute(ledger.cursor, [result.subscriber_id for result in group], values)
 
 
 def _settled(state: DeliveryState, *, ended: bool) -> int:
@@ -289,61 +181,37 @@ def _keep_reply(session: Session, issue_id: int, result: Result, now: datetime) 
 
 
 def _record_late(
-    run: _Statements, ledger: Hand, issue_id: int, results: Sequence[Result], now: datetime
+    run: Statements, ledger: Hand, issue_id: int, results: Sequence[Result], now: datetime
 ) -> bool:
     """Record a former holder's acceptances, and say whether there were any: a sent mail is a fact."""
-    accepted = [
-        {
-            "issue": issue_id,
-            "subscriber": result.subscriber_id,
-            "reply_code": result.code,
-            "seconds": epoch(now),
-        }
-        for result in results
-        if result.state is DeliveryState.ACCEPTED
-    ]
-    if accepted:
-        run.late.executemany(ledger.cursor, accepted)
+    accepted = [result for result in results if result.state is DeliveryState.ACCEPTED]
+    for result in accepted:
+        values = {"issue": issue_id, "reply_code": result.code, "seconds": epoch(now)}
+        run.late.execute(ledger.cursor, [result.subscriber_id], values)
     return bool(accepted)
 
 
-def _claim(run: _Statements, ledger: Hand, turn: Turn, now: datetime) -> list[Row]:
-    wanted = {row.recipient.id: row for row in turn.claim}
+def _claim(run: Statements, ledger: Hand, turn: Turn, now: datetime) -> list[Row]:
+    ids = [row.recipient.id for row in turn.claim]
     values: dict[str, Any] = {
         "issue": turn.batch.issue_id,
         "newsletter": turn.batch.newsletter,
-        "first": min(wanted),
-        "last": max(wanted),
         "now": now,
         "seconds": epoch(now),
         "composed": turn.batch.revision,
         "cutoff": turn.cutoff or epoch(now),
     }
-    claim, withdraw = run.claim(_rounded(len(wanted)))
-    values |= _listed(list(wanted))
-    got: dict[int, int] = dict(claim.execute(ledger.cursor, values).fetchall())
-    if missing := [row_id for row_id in wanted if row_id not in got]:
-        _, withdraw = run.claim(_rounded(len(missing)))
-        withdraw.execute(ledger.cursor, values | _listed(missing))
-    return [
-        row if row.recipient.address_version == got[row_id] else _readdressed(run, ledger, row)
-        for row_id, row in wanted.items()
-        if row_id in got
-    ]
+    got = run.claim.execute(ledger.cursor, ids, values).rowcount
+    if got == len(ids):
+        ((versions,),) = run.versions.execute(ledger.cursor, ids, values).fetchall()
+        if versions == sum([row.recipient.address_version for row in turn.claim]):
+            return list(turn.claim)
+    else:
+        run.withdraw.execute(ledger.cursor, ids, values)
+    claimed = {row[0]: row[1:] for row in run.claimed.execute(ledger.cursor, ids, values).fetchall()}
+    return [_addressed(row, *claimed[row.recipient.id]) for row in turn.claim if row.recipient.id in claimed]
 
 
-def _readdressed(run: _Statements, ledger: Hand, row: Row) -> Row:
-    """Read a reader's address again, who has changed it since the batch was read."""
-    found = run.address.execute(ledger.cursor, {"subscriber": row.recipient.id}).fetchall()
-    ((email, name, version),) = found
+def _addressed(row: Row, email: str, name: str, version: int) -> Row:
+    """Give a row with its reader's address as it is now: it may have changed since the batch was read."""
     return replace(row, recipient=replace(row.recipient, email=email, name=name, address_version=version))
-
-
-def _rounded(count: int) -> int:
-    """Round up to a power of two: a handful of statements serves every number of rows."""
-    return 1 << (count - 1).bit_length()
-
-
-def _listed(ids: list[int]) -> dict[str, int]:
-    """Spread ids over the places of such a list; the last stands in the places that are left."""
-    return {f"wanted{number}": ids[min(number, len(ids) - 1)] for number in range(_rounded(len(ids)))}
