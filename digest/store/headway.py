@@ -1,6 +1,6 @@
 """How fast an issue goes, from the ledger alone: any process can tell it while another one sends.
 
-One pass over the issue's deliveries, which counting them takes anyway: a third of a second for a million.
+One pass over the issue's deliveries, as counting them takes anyway: 0.4 s for a million instead of 0.3 s.
 """
 
 from dataclasses import dataclass
@@ -49,14 +49,13 @@ def headway(session: Session, issue: Issue, now: datetime) -> Headway:
     if issue.state is not IssueState.SENDING:
         return Headway(counts=issues.counts(session, issue.id))
     begun = max(now - LATELY, issue.started_at or now)
-    is_open = DELIVERY.c.state.in_(OPEN)
     query = (
         sa.select(
             DELIVERY.c.state,
             sa.func.count().label("deliveries"),
             sa.func.sum(DELIVERY.c.doubtful).label("doubtful"),
-            _number_of(~is_open & (DELIVERY.c.at >= epoch(begun))).label("lately"),
-            _number_of(is_open & (DELIVERY.c.next_at <= epoch(now))).label("ready"),
+            sa.func.count().filter(DELIVERY.c.at >= epoch(begun)).label("lately"),
+            sa.func.count().filter(DELIVERY.c.next_at <= epoch(now)).label("ready"),
         )
         .where(DELIVERY.c.issue_id == issue.id)
         .group_by(DELIVERY.c.state)
@@ -68,10 +67,6 @@ def headway(session: Session, issue: Issue, now: datetime) -> Headway:
             doubtful=sum(int(row.doubtful) for row in found),
             **{_BY_NUMBER[row.state]: row.deliveries for row in found},
         ),
-        rate=round(sum(row.lately for row in found) / seconds, 1),
-        ready=sum(row.ready for row in found),
+        rate=round(sum(row.lately for row in found if row.state not in OPEN) / seconds, 1),
+        ready=sum(row.ready for row in found if row.state in OPEN),
     )
-
-
-def _number_of(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-    return sa.func.sum(sa.case((condition, 1), else_=0))

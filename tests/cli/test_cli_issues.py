@@ -2,11 +2,11 @@ import json
 from pathlib import Path
 
 import pytest
-from cli_site import READERS, SLOT, Site
+from cli_site import NOW, READERS, SLOT, Site
 
 from digest.issue import Selection
-from digest.model import Decided, Decision, DeliveryState
-from digest.store import articles, issues, subscribers
+from digest.model import Decided, Decision, DeliveryState, Slot
+from digest.store import articles, extras, issues, subscribers
 from digest.store.bounces import Evidence
 
 SHOWN = {
@@ -71,6 +71,20 @@ def test_show_lists_what_was_decided_about_each_article(site: Site) -> None:
 
 def test_a_date_names_the_only_issue_of_its_day(sent: Site) -> None:
     assert state(sent, SLOT[:10]) == "sent"
+
+
+def test_a_date_means_its_issue_whatever_extras_went_out_on_it(sent: Site) -> None:
+    with sent.write() as session:
+        minute = Slot(name="2026-11-24T09:12", instant=NOW)
+        extras.open_extra(session, "daily", "correction", [minute], NOW)
+    told = [
+        json.loads(sent.digest("issues", "show", name, "--json").out) for name in (SLOT[:10], "correction")
+    ]
+    assert [one["extra"] for one in told] == [None, "correction"]
+    assert [line.split()[2] for line in sent.digest("issues", "list").out.splitlines()] == [
+        *("extra", "correction", "–")
+    ]
+    assert "2026-11-24T09:12 (correction)" in sent.digest("stats").out
 
 
 def test_an_unknown_slot_is_misuse_and_the_known_are_named(sent: Site) -> None:
