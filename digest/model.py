@@ -267,7 +267,7 @@ class Issue:
     newsletter: str
     slot: str
     extra: str | None = None
-    """Its name where it is outside of the schedule, such as a correction; its slot is then when it was made."""
+    """Its name where it is off schedule, such as a correction; its slot is then when it was made."""
     due_at: datetime
     state: IssueState
     held_from: IssueState | None = None

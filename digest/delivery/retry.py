@@ -106,14 +106,17 @@ def decide(
     jitter: float,
     relay_takes: bool = True,
     relay_failures: int = 0,
+    fresh: bool = False,
 ) -> Next:
     """Decide what an outcome causes. `jitter` lies in [0, 1); `now` is aware.
 
     `relay_takes` is False as long as the relay takes nothing from us at all (`Breaker.relay_takes`): then
     neither a lost connection nor a soft refusal says anything about this row. `relay_failures` is how often
-    in succession the relay was in trouble before this.
+    in succession the relay was in trouble before this. `fresh` tells that the connection had taken no message
+    before: one that is used up all the same is as good as lost, and it may be this row that does it.
     """
-    if outcome.kind in {Kind.UNKNOWN, Kind.RELAY_TROUBLE}:
+    used_up = fresh and outcome.kind is Kind.CONNECTION_USED_UP
+    if used_up or outcome.kind in {Kind.UNKNOWN, Kind.RELAY_TROUBLE}:
         decided = _lost(outcome, state, now, on_unknown, jitter, relay_takes=relay_takes)
     elif outcome.kind in PLAIN:
         plain = PLAIN[outcome.kind]
@@ -163,17 +166,18 @@ def _lost(
     *,
     relay_takes: bool,
 ) -> Next:
-    unknown = outcome.kind is Kind.UNKNOWN
+    unknown, used_up = outcome.kind is Kind.UNKNOWN, outcome.kind is Kind.CONNECTION_USED_UP
     if unknown and on_unknown == "ask":
         return Next(state=DeliveryState.UNKNOWN, counts_attempt=True, counts_loss=True)
-    losses = state.losses + 1
-    breaks_it = outcome.closes and relay_takes and losses >= LOSSES
+    lost, losses = outcome.closes or used_up, state.losses + 1
+    breaks_it = lost and relay_takes and losses >= LOSSES
     return Next(
         state=DeliveryState.PENDING,
         next_at=now + row_backoff(losses - LOSSES, jitter) if breaks_it else None,
         counts_attempt=unknown,
-        counts_loss=outcome.closes,
+        counts_loss=lost,
         doubtful=unknown,
+        close_connection=used_up,
     )
 
 

@@ -2,17 +2,21 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from digest.delivery.breaker import Breaker
-from digest.delivery.outcome import Kind, Outcome
+from digest.delivery.outcome import Kind, Outcome, Whose
 from digest.delivery.reply import classify
 from digest.delivery.retry import PLAIN, Attempts, Next, decide
 from digest.engine.job import Running
-from digest.model import DeliveryState, Reply
+from digest.model import DeliveryState, Phase, Reply
 from digest.store.bounces import Effect
 from digest.store.ledger import Row, epoch
 from digest.store.tick import Result
+
+TAKEN = Outcome(kind=Kind.ACCEPTED, whose=Whose.NOBODY, evidence="")
+"""What nearly every message comes to."""
+_ACCEPTED = Kind.ACCEPTED.value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +27,7 @@ class Policy:
     on_unknown: Literal["resend", "ask"] = "resend"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Judged:
+class Judged(NamedTuple):
     """What a reply was, what follows, and what the ledger records of it."""
 
     outcome: Outcome
@@ -41,24 +44,29 @@ def judge(
     now: datetime,
     jitter: float,
     relay_failures: int,
+    fresh: bool = False,
 ) -> Judged:
-    """Classify a reply, decide what follows, and count it for the issue's breaker."""
-    outcome = classify(reply)
-    if outcome.kind is Kind.ACCEPTED and _calm(running.breaker):
+    """Classify a reply, decide what follows, and count it for the issue's breaker.
+
+    `fresh` tells that the connection had taken no message before this one.
+    """
+    if reply.is_positive and reply.phase is Phase.BODY and _calm(running.breaker) and not row.blemished:
         # Thousands a second are this and no more: neither the breaker nor the decision could differ.
-        decided = PLAIN[Kind.ACCEPTED]
-    else:
-        running.breaker = running.breaker.record(outcome)
-        decided = decide(
-            outcome,
-            state=_attempts(row),
-            now=now,
-            expire_after=policy.expire_after,
-            on_unknown=policy.on_unknown,
-            jitter=jitter,
-            relay_takes=running.breaker.relay_takes,
-            relay_failures=relay_failures,
-        )
+        return Judged(outcome=TAKEN, next=PLAIN[Kind.ACCEPTED], result=_accepted(row, reply))
+    outcome = classify(reply)
+    running.breaker = running.breaker.record(outcome)
+    decided = decide(
+        outcome,
+        state=_attempts(row),
+        now=now,
+        expire_after=policy.expire_after,
+        on_unknown=policy.on_unknown,
+        jitter=jitter,
+        # What an earlier run has seen counts too: a later one may have but this row to ask about.
+        relay_takes=running.breaker.relay_takes or running.job.issue.reached,
+        relay_failures=relay_failures,
+        fresh=fresh,
+    )
     result = Result(
         subscriber_id=row.recipient.id,
         state=decided.state,
@@ -73,6 +81,12 @@ def judge(
         effect=_effect(outcome, decided, row),
     )
     return Judged(outcome=outcome, next=decided, result=result)
+
+
+def _accepted(row: Row, reply: Reply) -> Result:
+    return Result(
+        subscriber_id=row.recipient.id, state=DeliveryState.ACCEPTED, code=reply.code, kind=_ACCEPTED
+    )
 
 
 def unsent(row: Row) -> Result:

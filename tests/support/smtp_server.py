@@ -17,11 +17,25 @@ from email.parser import BytesHeaderParser
 from typing import Literal, Self
 
 At = Literal[
-    "connect", "banner", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "body", "dot", "rset", "quit"
+    "connect",
+    "banner",
+    "ehlo",
+    "starttls",
+    "auth",
+    "mail",
+    "rcpt",
+    "data",
+    "body",
+    "dot",
+    "idle",
+    "rset",
+    "quit",
 ]
-"""`body` is met after the first line of a message, `dot` after its last."""
+"""`body` is met after the first line of a message, `dot` after its last, `idle` once that is answered."""
 
 LONGEST = 64 * 1024 * 1024
+OCTET_SECONDS = 1
+"""Between the octets of a `slow` reply: none comes too late, the whole does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +43,9 @@ class Bad:
     """Bad behaviour: where, how, and when.
 
     `how` is a reply (`451 4.7.1 later`; one whose last line is a 421 closes), or one of `close`,
-    `reset`, `hang`, `trickle` (the usual reply, octet by octet), `garbage`, `endless` (a line without end).
+    `reset`, `hang`, `trickle` (the usual reply, octet by octet), `split` (the usual reply in two packets, cut
+    one octet later each time), `slow` (the usual reply, an octet a second), `garbage`, `endless` (a line
+    without end), `more` (lines of one reply without end).
     """
 
     at: At
@@ -74,12 +90,13 @@ class SmtpServer:
         accounts: dict[str, str] | None = None,
         data_after_refusal: bool = False,
         pause: float = 0,
+        idle: float = 0,
         port: int = 0,
     ) -> None:
         """Offer STARTTLS where there is `tls` (or TLS at once), AUTH PLAIN where there are `accounts`.
 
         `data_after_refusal` answers DATA with 354 though no recipient was taken, as RFC 2920 section 3.1
-        warns; `pause` is in seconds, before each answer to a final dot.
+        warns; `pause` is in seconds, before each answer to a final dot, `idle` after it, before what is bad.
         """
         self.bad = list(bad)
         self.received: list[Received] = []
@@ -89,7 +106,7 @@ class SmtpServer:
         self.most_open = 0
         self.per_connection: Counter[int] = Counter()
         self.port = port
-        self.pause = pause
+        self.pause, self.idle = pause, idle
         self._offers = [
             *(["PIPELINING"] if pipelining else []),
             *(["SMTPUTF8", "8BITMIME"] if smtputf8 else []),
@@ -98,6 +115,8 @@ class SmtpServer:
         self._accounts = accounts or {}
         self.lax = data_after_refusal
         self._met: Counter[int] = Counter()
+        self.cut = 0
+        """Where the next `split` reply is cut."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -239,6 +258,9 @@ class _Session:
         elif not refused:
             await self._end(data)
         self._forget()
+        if self._server.idle:
+            await asyncio.sleep(self._server.idle)
+        await self._say("idle", "")
 
     async def _rest(self, data: bytes) -> bytes:
         while data != b".\r\n" and not data.endswith(b"\r\n.\r\n"):
@@ -270,11 +292,18 @@ class _Session:
         return await self._behave(self._server.how(at, self._recipient), usual)
 
     async def _behave(self, how: str, usual: str) -> bool:
-        if how in {"", "trickle"}:
+        usually = {"": self._write, "trickle": self._trickle, "split": self._split, "slow": self._slow}
+        if how in usually:
             if usual:
-                await (self._trickle if how else self._write)(usual)
+                await usually[how](usual)
             return True
-        ways = {"close": self._close, "reset": self._reset, "hang": self._hang, "endless": self._endless}
+        ways = {
+            "close": self._close,
+            "reset": self._reset,
+            "hang": self._hang,
+            "endless": self._endless,
+            "more": self._more,
+        }
         if how in ways:
             await ways[how]()
         await self._write("\x00\x01 no SMTP" if how == "garbage" else how)
@@ -286,6 +315,22 @@ class _Session:
         for octet in f"{text}\r\n".encode():
             self._writer.write(bytes([octet]))
             await asyncio.sleep(0)
+
+    async def _slow(self, text: str) -> None:
+        for octet in f"{text}\r\n".encode():
+            self._writer.write(bytes([octet]))
+            await self._writer.drain()
+            await asyncio.sleep(OCTET_SECONDS)
+
+    async def _split(self, text: str) -> None:
+        reply = f"{text}\r\n".encode()
+        place = self._server.cut % len(reply)
+        self._server.cut += 1
+        self._writer.write(reply[:place])
+        # Long enough for the other side to have read the first before the second is there.
+        await asyncio.sleep(0.001)
+        self._writer.write(reply[place:])
+        await self._writer.drain()
 
     async def _close(self) -> None:
         raise _Gone
@@ -302,6 +347,11 @@ class _Session:
     async def _endless(self) -> None:
         while True:
             self._writer.write(b"2" * 8192)
+            await self._writer.drain()
+
+    async def _more(self) -> None:
+        while True:
+            self._writer.write(b"250-and more\r\n" * 500)
             await self._writer.drain()
 
     async def _write(self, text: str) -> None:
