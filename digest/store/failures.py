@@ -10,6 +10,11 @@ _NO_SCHEMA = "its schema is not ours; run `digest db upgrade`"
 _REMEDIES = (
     ("disk is full", _NO_SPACE),
     ("no space left", _NO_SPACE),
+    # What SQLite says of everything but a full disk.
+    (
+        "disk i/o error",
+        "a quota or a limit on files is reached, or the disk fails; nothing of this step was written",
+    ),
     ("locked", "another process has been writing for too long; try again, or find it with `fuser`"),
     ("readonly", "this user may not write there; give it the file and its folder"),
     ("unable to open", "the folder is missing, or this user may not read it"),

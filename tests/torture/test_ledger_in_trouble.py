@@ -71,7 +71,8 @@ def test_a_disk_that_stays_full_ends_the_run_and_the_next_goes_on(tmp_path: Path
             fill(sending, stage)
             assert sending.ends() == 1
             assert "Traceback" not in sending.told
-            assert f"The database at {stage.ledger.store.path} failed: " in sending.told
+            assert f"The database at {stage.ledger.store.path} failed: disk I/O error: " in sending.told
+            assert "a quota or a limit on files is reached" in sending.told
             stage.sends()
         everybody_once(stage, but=CONNECTIONS)
 
