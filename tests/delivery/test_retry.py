@@ -34,6 +34,7 @@ def after(
     on_unknown: OnUnknown = "resend",
     relay_takes: bool = True,
     relay_failures: int = 0,
+    fresh: bool = False,
 ) -> Next:
     """Decide about a reply, without jitter."""
     return decide(
@@ -45,6 +46,7 @@ def after(
         jitter=0,
         relay_takes=relay_takes,
         relay_failures=relay_failures,
+        fresh=fresh,
     )
 
 
@@ -100,6 +102,17 @@ def test_a_relays_trouble_backs_off_the_relay_and_burns_nothing(phase: Phase, co
 def test_a_used_up_connection_is_closed_and_the_row_claimed_again_at_once() -> None:
     decided = after(Phase.MAIL, 450, "too many messages in this connection")
     assert decided == Next(state=DeliveryState.PENDING, close_connection=True)
+
+
+def test_a_connection_that_is_used_up_before_any_use_for_the_third_time_puts_the_row_off() -> None:
+    used_up = "4.5.3 too many recipients"
+    second = after(Phase.RCPT, 452, used_up, state=Attempts(losses=1), fresh=True)
+    assert second == Next(state=DeliveryState.PENDING, counts_loss=True, close_connection=True)
+    third = after(Phase.RCPT, 452, used_up, state=LOST_TWICE, fresh=True)
+    assert (minutes(third), third.counts_attempt, third.close_connection) == (5, False, True)
+    # One that has carried others, or that a relay gives which takes nothing at all, says nothing of the row.
+    assert after(Phase.RCPT, 452, used_up, state=LOST_TWICE).next_at is None
+    assert after(Phase.RCPT, 452, used_up, state=LOST_TWICE, fresh=True, relay_takes=False).next_at is None
 
 
 def test_a_relay_that_asks_for_it_gets_half_the_rate() -> None:

@@ -80,6 +80,17 @@ def test_a_refusal_of_the_recipient_is_recorded_with_its_effect(
     assert (told.result.next_at > epoch(START)) == (state is DeliveryState.PENDING)
 
 
+@pytest.mark.parametrize("reached", [False, True])
+def test_what_an_earlier_run_has_reached_shows_that_a_failure_is_the_rows_own(
+    running: Running, reached: bool
+) -> None:
+    running.job = replace(running.job, issue=replace(running.job.issue, reached=reached))
+    full = judged(Reply(phase=Phase.RCPT, code=452, text="4.2.2 mailbox full"), running)
+    assert (full.result.effect is Effect.SOFT) is reached
+    thrice = judged(Reply(phase=Phase.DATA, code=0, text="lost"), running, replace(ROW, losses=2))
+    assert (thrice.result.next_at > 0) is reached
+
+
 def test_expiry_runs_from_the_first_attempt(running: Running) -> None:
     later = Reply(phase=Phase.RCPT, code=451, text="4.3.0 later")
     tried = replace(ROW, first_at=epoch(START), attempts=9)
