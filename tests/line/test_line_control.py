@@ -103,6 +103,7 @@ def test_the_service_takes_an_amended_issue_up_again(tmp_path: Path, feed: FeedS
             site.run("issues", "hold")
             had_it = len(relay.received)
             site.run("issues", "amend", "--subject", "The ferry was on time")
+            relay.pause = 0
             site.run("issues", "resume")
             until(relay, READERS)
             service.send_signal(signal.SIGTERM)
