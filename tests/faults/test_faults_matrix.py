@@ -9,6 +9,7 @@ from typing import Literal
 
 import pytest
 import trustme
+from _pytest.mark import ParameterSet
 from faults_ledger import Life, address, begin, check_copies, new_ledger
 from faults_rules import (
     LASTING,
@@ -136,7 +137,14 @@ def relay(server: SmtpServer, ca_file: str, at: At) -> Relay:
     )
 
 
-@pytest.mark.parametrize("case", list(cases()), ids=str)
+def parameters() -> Iterator[ParameterSet]:
+    """Give every cell of the matrix over a pipelining relay; in other circumstances under `make torture`."""
+    for case in cases():
+        usual = case.dialect == "pipelined" and case.scope != "one reader"
+        yield pytest.param(case, marks=() if usual else pytest.mark.torture)
+
+
+@pytest.mark.parametrize("case", list(parameters()), ids=str)
 def test_whatever_a_relay_does_comes_to_what_the_rules_say(
     case: Case, template: Path, tmp_path: Path, certificates: tuple[ssl.SSLContext, str]
 ) -> None:
