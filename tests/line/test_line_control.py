@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from feed_site import FeedSite, Story, feed_site
 from installed import DIGEST, Site
+from press import ON_SQLITE
 from smtp_server import Bad, Received, SmtpServer, serving
 
 COUNTS = ("pending", "submitting", "accepted", "refused", "expired", "unknown", "withdrawn")
@@ -89,6 +90,7 @@ def test_a_hold_stops_a_running_send_and_the_amended_rest_goes_out_once(
     assert issue["doubtful"] == 0
 
 
+@ON_SQLITE
 def test_the_service_takes_an_amended_issue_up_again(tmp_path: Path, feed: FeedSite, database: str) -> None:
     with serving(SmtpServer(pause=0.1)) as relay:
         site = Site(tmp_path, feed=feed.feed_url, smtp=relay.port, database=database, connections=4)
@@ -117,6 +119,7 @@ def test_the_service_takes_an_amended_issue_up_again(tmp_path: Path, feed: FeedS
     assert list(issue["accepted_by_revision"].values()) == list(by_subject.values())
 
 
+@ON_SQLITE
 def test_a_correction_goes_out_beside_the_service_and_only_once(
     tmp_path: Path, feed: FeedSite, database: str
 ) -> None:
@@ -207,6 +210,7 @@ def test_a_terminal_shows_what_was_accepted_how_fast_and_how_long_it_will_take(
     assert re.search(r"send .* \d+/60 +\d+ accepted +\d+/s +0:00:0\d", shown)
 
 
+@ON_SQLITE
 def test_another_process_tells_the_rate_and_can_wait_for_the_end(
     tmp_path: Path, feed: FeedSite, database: str
 ) -> None:
