@@ -29,7 +29,7 @@ from digest.store.database import Store
 from digest.store.tick import Ticked, Turn
 
 # A relay's trouble is the same whatever the ledger is kept in.
-pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 def resume(store: Store, issue: Issue) -> Issue:
