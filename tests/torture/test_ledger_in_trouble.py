@@ -46,6 +46,7 @@ def moves(stage: Scene) -> bool:
 def fill(sending: Process, stage: Scene) -> None:
     """Let the sender write next to nothing any more, neither into its database nor into that one's log."""
     stage.relay.at(READERS // 4, lambda: sending.limit_files(FULL_OCTETS))
+    stage.relay.until(READERS // 4)
     stands_still(stage)
 
 
@@ -107,6 +108,7 @@ def test_a_real_disk_that_fills_is_told_in_one_sentence_and_with_room_again_it_g
 
             # The log of the database has not got all the room yet that it will take.
             relay.at(50, fill_up)
+            relay.until(50)
             stands_still(stage)
             assert sending.ends() == 1
             assert "disk is full: free some space; nothing of this step was written" in sending.told

@@ -211,7 +211,13 @@ def scene(folder: Path, database: str, relay: Relay, *, readers: int) -> Iterato
         addresses = site.install(readers)
         with desk(folder) as opened:
             issue = asyncio.run(_frozen(opened))
-            yield Scene(site, Ledger(opened.store, issue), relay, addresses)
+            try:
+                yield Scene(site, Ledger(opened.store, issue), relay, addresses)
+            except BaseException:
+                for told in sorted(folder.glob("told-*.txt")):
+                    # pytest shows it with the failure: a wait that was in vain has its reason here.
+                    print(f"{told.name}:\n{told.read_text(encoding='utf-8')}")  # noqa: T201 - as above
+                raise
 
 
 @contextlib.contextmanager
