@@ -274,13 +274,13 @@ class Sender:
         """Tell the domains of rows that were not claimed after all, or whose readers have moved to others."""
         if not self._domains:
             return
-        found = {row.recipient.id: row for rows in claimed.values() for row in rows}
+        found = {row.recipient.id: row.recipient.email for rows in claimed.values() for row in rows}
         for row in (row for turn in mine for row in turn.claim):
-            now = found.get(row.recipient.id)
-            if now is not row:
-                self._domains.returned(address.domain(row.recipient.email))
+            was, now = row.recipient.email, found.get(row.recipient.id)
+            if now != was:
+                self._domains.returned(address.domain(was))
                 if now is not None:
-                    self._domains.took(address.domain(now.recipient.email), self._time())
+                    self._domains.took(address.domain(now), self._time())
 
     def _apply(self, running: Running, ticked: Ticked, free: Iterator[Carrier]) -> None:
         """Put the claimed rows on the wire, and heed what the ledger said."""
