@@ -130,8 +130,15 @@ class Sender:
             finally:
                 self._messenger.close()
                 self._thread.shutdown()
+        # One may have come to light only as what was on the wire came back.
+        self._own_up()
         if self._gave_up is not None:
             raise self._gave_up
+
+    def _own_up(self) -> None:
+        """Raise what went wrong in this program beside the loop."""
+        if mistake := self._messenger.mistake or self._carriers.failure:
+            raise mistake
 
     def has(self, issue_id: int) -> bool:
         """Whether an issue is being sent by this run."""
@@ -150,8 +157,7 @@ class Sender:
         return not self._ended.is_set()
 
     async def _turn(self) -> None:
-        if mistake := self._messenger.mistake or self._carriers.failure:
-            raise mistake
+        self._own_up()
         try:
             busy = await self._advance()
         except StoreError as error:
