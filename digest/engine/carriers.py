@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
+from digest.delivery.breaker import Breaker
 from digest.delivery.courier import Relay
 from digest.delivery.lease import Lease
+from digest.delivery.outcome import Kind, Outcome
 from digest.delivery.pace import Pace
 from digest.delivery.weights import Offer, Weights
 from digest.delivery.wire import Wire
@@ -38,6 +40,8 @@ class Carrier:
     """Whether all its connections wait for an answer, and have for long."""
     idle_at: float = -math.inf
     """When there was last one that did not."""
+    breaker: Breaker | None = None
+    """Watches for refusals that blame us, where there are other relays that may take what it does not."""
 
     @property
     def ready(self) -> bool:
@@ -56,6 +60,15 @@ class Carrier:
         # While it rests, what it answers was on the wire before, and says nothing about its being mended.
         if self.barred and not self.lanes.resting:
             self.barred = ""
+
+    def refuses(self, outcome: Outcome, audience: int) -> str:
+        """Count a result of an issue with such an audience; say why this relay is to be left, once it is."""
+        before = self.breaker
+        if outcome.kind is Kind.ACCEPTED and before and before.first is Kind.ACCEPTED and not before.run:
+            return ""
+        after = (before or Breaker(audience=audience)).record(outcome)
+        self.breaker = None if after.tripped else after
+        return after.tripped or ""
 
     def give(self, order: Order) -> bool:
         """Have an order carried out; False where the last idle connection has just been lost."""

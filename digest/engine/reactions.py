@@ -10,6 +10,7 @@ from random import Random
 
 import structlog
 
+from digest.delivery.breaker import Breaker
 from digest.delivery.outcome import Kind
 from digest.delivery.reply import classify
 from digest.delivery.retry import relay_backoff
@@ -26,6 +27,8 @@ SETUP_SECONDS = 0.5
 """A relay that refuses our set-up is not asked again until the issues are held, which takes less."""
 BARRED_SECONDS = 60.0
 """How often it is asked again while another relay sends."""
+REFUSING_SECONDS = 3600.0
+"""How often one is that refuses our messages: each time that costs as many readers as the breaker counts."""
 UNANSWERED = 5
 """Messages in a row that were taken without a word, beyond those of two broken sets of connections."""
 
@@ -42,11 +45,13 @@ class Reactions:
         give_up: Callable[[RelayError], None],
     ) -> None:
         self._carriers, self._clock, self._random, self._give_up = carriers, clock, random, give_up
+        self._several = len(carriers.all) > 1
         self._loop_time = asyncio.get_running_loop().time
 
     def follow(self, carrier: Carrier, wire: Wire, order: Order, judged: Judged) -> None:
         """Do to the relay and the issue what a reply causes."""
         after, running, kind = judged.next, order.running, judged.outcome.kind
+        refuses = self._several and carrier.refuses(judged.outcome, running.job.issue.audience)
         if kind is Kind.ACCEPTED:
             running.unanswered = 0
             carrier.answered()
@@ -63,15 +68,19 @@ class Reactions:
         if kind is Kind.CONNECTION_USED_UP:
             # Used up before it was used, it is no such thing: without a rest this would go round.
             backoff = None if wire.taken else self._backoff(carrier)
-        if after.hold and len(self._carriers.all) > 1:
+        if after.hold and self._several:
             self._bar(carrier, after.hold, [running], quota=after.hold_for is not None)
+        elif refuses:
+            # That says nothing about the issue, which another relay may take.
+            running.breaker = Breaker(audience=running.job.issue.audience)
+            self._bar(carrier, refuses, [running], quota=False, seconds=REFUSING_SECONDS)
         elif backoff is None:
             carrier.answered()
         else:
             self._trouble(carrier, judged.outcome.evidence, backoff)
         if after.halve_rate:
             carrier.pace.halve(self._loop_time())
-        held = after.hold if len(self._carriers.all) == 1 else ""
+        held = "" if self._several else after.hold
         if reason := held or running.breaker.tripped or self._silence(running, kind):
             running.stop(reason, "quota" if after.hold_for is not None else "relay")
 
@@ -98,7 +107,15 @@ class Reactions:
             return
         self._trouble(carrier, f"{reply.phase.value}: {reply}", self._backoff(carrier))
 
-    def _bar(self, carrier: Carrier, reason: str, jobs: Iterable[Running], *, quota: bool) -> None:
+    def _bar(
+        self,
+        carrier: Carrier,
+        reason: str,
+        jobs: Iterable[Running],
+        *,
+        quota: bool,
+        seconds: float = BARRED_SECONDS,
+    ) -> None:
         """Leave a relay that will not have us to be mended; where it was the last, hold the issues."""
         again = not (carrier.barred and carrier.lanes.resting)
         carrier.barred = reason
@@ -111,7 +128,7 @@ class Reactions:
             if again:
                 # Once for all connections that hear it together.
                 log.warning("relay.barred", relay=str(carrier.relay), reason=reason)
-            carrier.lanes.rest(BARRED_SECONDS)
+            carrier.lanes.rest(seconds)
 
     def _backoff(self, carrier: Carrier) -> timedelta:
         return relay_backoff(carrier.health.failures + 1, self._random.random())

@@ -194,6 +194,66 @@ async def test_a_relay_whose_quota_is_used_up_is_left_though_its_connections_sta
     assert state(store, issue) is IssueState.SENT
 
 
+SENDER_REFUSED = Bad(at="mail", how="550 5.7.1 sender is not verified")
+
+
+@pytest.mark.parametrize("weight", [1, 0], ids=["beside it", "standing by"])
+@pytest.mark.parametrize(
+    ("bad", "counted"),
+    [
+        (SENDER_REFUSED, 10),
+        (Bad(at="dot", how="554 5.7.1 your address is listed", times=range(31, 999)), 20),
+    ],
+    ids=["from the first", "in mid-send"],
+)
+async def test_a_relay_that_refuses_our_messages_is_left_and_costs_few_readers(
+    store: Store, bad: Bad, counted: int, weight: int
+) -> None:
+    subscribe(store, 300)
+    issue = sending(store)
+    async with SmtpServer(bad) as refuses, SmtpServer(pause=0.002) as takes:
+        relays = [relay(refuses, "refuses"), relay(takes, "takes", weight=weight)]
+        with capture_logs() as logs:
+            await Sender(store, relays).run([job(issue, "refuses", "takes")])
+    left = counts(store, issue)
+    assert state(store, issue) is IssueState.SENT
+    # As many as convince the breaker, and what was on the other connections.
+    assert counted <= left.refused <= counted + 5
+    assert left.accepted == 300 - left.refused
+    assert told(logs, "relay.barred") == [f"127.0.0.1:{refuses.port}"]
+
+
+async def test_when_every_relay_refuses_our_messages_the_issue_is_held(store: Store) -> None:
+    subscribe(store, 300)
+    issue = sending(store)
+    async with SmtpServer(SENDER_REFUSED) as first, SmtpServer(SENDER_REFUSED) as second:
+        async with asyncio.timeout(10):
+            relays = [relay(first, "first"), relay(second, "second")]
+            await Sender(store, relays).run([job(issue, "first", "second")])
+    held = reread(store, issue)
+    assert (held.state, held.hold_code) == (IssueState.HELD, "relay")
+    assert "sender is not verified" in held.reason
+    left = counts(store, issue)
+    assert left.refused <= 2 * (10 + 5)
+    assert left.pending == 300 - left.refused
+
+
+async def test_an_issue_that_no_relay_takes_is_held_though_another_one_goes(store: Store) -> None:
+    subscribe(store, 200)
+    subscribe(store, 200, newsletter="weekly", first=1001)
+    good, bad = sending(store), sending(store, newsletter="weekly")
+    spam = [
+        Bad(at="dot", how="554 5.7.1 looks like spam", to=address(number)) for number in range(1001, 1201)
+    ]
+    async with SmtpServer(*spam) as first, SmtpServer(*spam) as second:
+        relays = [relay(first, "first"), relay(second, "second")]
+        jobs = [job(issue, "first", "second") for issue in (good, bad)]
+        await Sender(store, relays).run(jobs)
+    assert counts(store, good) == Counts(accepted=200)
+    assert state(store, bad) is IssueState.HELD
+    assert counts(store, bad).refused <= 10 + 10
+
+
 async def test_when_every_quota_is_used_up_the_issue_is_held_until_they_renew(store: Store) -> None:
     subscribe(store, 60)
     issue = sending(store)
