@@ -12,6 +12,7 @@ from typing import Literal, cast
 
 import aiosmtplib
 
+from digest.delivery.legible import legible
 from digest.delivery.wire import Wire
 from digest.model import Phase, Reply
 
@@ -113,7 +114,7 @@ async def connect(relay: Relay) -> Wire:
 def reply_of(phase: Phase, error: Exception) -> Reply:
     """Give what went wrong in a phase as a reply: the relay's own, or why there was none."""
     if isinstance(error, aiosmtplib.SMTPResponseException):
-        return Reply(phase=phase, code=max(0, error.code), text=error.message)
+        return Reply(phase=phase, code=max(0, error.code), text=_told(error.message))
     cause = error.__cause__ or error
     text = str(cause) or str(error) or type(cause).__name__
     if isinstance(cause, ssl.SSLError):
@@ -121,4 +122,9 @@ def reply_of(phase: Phase, error: Exception) -> Reply:
     elif isinstance(cause, ConnectionError) and cause.errno:
         # asyncio says "Connect call failed" whatever the system said.
         text = os.strerror(cause.errno)
-    return Reply(phase=phase, code=0, text=text)
+    return Reply(phase=phase, code=0, text=_told(text))
+
+
+def _told(text: str) -> str:
+    """Give a reply of several lines in one."""
+    return legible(" ".join(text.split()))

@@ -379,11 +379,14 @@ class LosingBook(Book):
     def tick(self, turns: dict[int, list[Turn]], now: datetime) -> dict[int, Ticked]:
         self.ticks += 1
         if self.ticks == 3:
-            for task in self._server._tasks:
-                self._loop.call_soon_threadsafe(task.cancel)
+            self._loop.call_soon_threadsafe(self._hang_up)
             while self._running._carriers.all[0].lanes.open:
                 time.sleep(0.001)
         return super().tick(turns, now)
+
+    def _hang_up(self) -> None:
+        for task in self._server._tasks:
+            task.cancel()
 
 
 @ON_SQLITE

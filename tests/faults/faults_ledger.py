@@ -20,7 +20,7 @@ from digest.errors import RelayError
 from digest.model import DeliveryState, Issue, IssueState, Recipient, Slot, SubscriberState
 from digest.store import issues, ledger, subscribers
 from digest.store.database import Store
-from digest.store.schema import open_store, upgrade
+from digest.store.schema import upgrade
 from digest.store.subscribers import Newcomer
 from digest.store.tables import DELIVERY, DELIVERY_REPLY, SUBSCRIBER
 
@@ -37,13 +37,20 @@ def new_ledger(path: Path, readers: int) -> None:
     """Make a ledger with an issue that is being sent, of which nothing has left yet."""
     store = Store(f"sqlite:///{path}")
     upgrade(store, START)
+    furnish(store, readers)
+    store.close()
+
+
+def furnish(store: Store, readers: int) -> Issue:
+    """Bring in readers, numbered from 1, and an issue for all of them."""
     with store.write() as session:
         newcomers = [Newcomer(email=address(n), newsletter="daily") for n in range(1, readers + 1)]
         subscribers.add(session, newcomers, START)
         draft = issues.open_draft(session, "daily", SLOT, START)
         frozen = ledger.freeze(session, draft, START)
-        issues.move(session, frozen, IssueState.SENDING, START, allowed=(IssueState.FROZEN,))
-    store.close()
+        sending = issues.move(session, frozen, IssueState.SENDING, START, allowed=(IssueState.FROZEN,))
+    assert sending is not None
+    return sending
 
 
 class Fate(NamedTuple):
@@ -168,7 +175,7 @@ def begin(template: Path, folder: Path, relay: Relay, policy: Policy | None = No
     """Give the life of a ledger's issue, from its beginning; close its store."""
     path = folder / "subscribers.db"
     shutil.copy(template, path)
-    store = open_store(f"sqlite:///{path}")
+    store = Store(f"sqlite:///{path}")
     with store.read() as session:
         issue = issues.get(session, 1)
     return Life(store=store, issue=issue, relay=relay, policy=policy or Policy())

@@ -45,7 +45,8 @@ class Bad:
     `how` is a reply (`451 4.7.1 later`; one whose last line is a 421 closes), or one of `close`,
     `reset`, `hang`, `trickle` (the usual reply, octet by octet), `split` (the usual reply in two packets, cut
     one octet later each time), `slow` (the usual reply, an octet a second), `garbage`, `endless` (a line
-    without end), `more` (lines of one reply without end).
+    without end), `more` (lines of one reply without end), `stall` (hang, and take in nothing more). A reply's
+    lone surrogates stand for octets that are no UTF-8.
     """
 
     at: At
@@ -262,10 +263,11 @@ class _Session:
             await asyncio.sleep(self._server.idle)
         await self._say("idle", "")
 
-    async def _rest(self, data: bytes) -> bytes:
+    async def _rest(self, begun: bytes) -> bytes:
+        data = bytearray(begun)
         while data != b".\r\n" and not data.endswith(b"\r\n.\r\n"):
             data += await self._reader.readuntil(b".\r\n")
-        return data.removesuffix(b".\r\n").replace(b"\r\n..", b"\r\n.")
+        return bytes(data).removesuffix(b".\r\n").replace(b"\r\n..", b"\r\n.")
 
     async def _end(self, data: bytes) -> None:
         message = Received(
@@ -301,6 +303,7 @@ class _Session:
             "close": self._close,
             "reset": self._reset,
             "hang": self._hang,
+            "stall": self._stall,
             "endless": self._endless,
             "more": self._more,
         }
@@ -344,6 +347,11 @@ class _Session:
     async def _hang(self) -> None:
         await asyncio.Event().wait()
 
+    async def _stall(self) -> None:
+        assert isinstance(self._writer.transport, asyncio.ReadTransport)
+        self._writer.transport.pause_reading()
+        await self._hang()
+
     async def _endless(self) -> None:
         while True:
             self._writer.write(b"2" * 8192)
@@ -355,7 +363,7 @@ class _Session:
             await self._writer.drain()
 
     async def _write(self, text: str) -> None:
-        self._writer.write(f"{text}\r\n".encode())
+        self._writer.write(f"{text}\r\n".encode(errors="surrogateescape"))
         await self._writer.drain()
 
 
