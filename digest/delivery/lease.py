@@ -48,7 +48,8 @@ def span(rate: float) -> float:
 
 def most(rate: float) -> int:
     """Give the most permits of a lease."""
-    return max(1, math.floor(rate * LEASE_SECONDS))
+    # A rate that misses a whole number by what floating point does is meant to be that number.
+    return max(1, math.floor(rate * LEASE_SECONDS + 1e-9))
 
 
 def grant(next_free_at: float, *, rate: float, want: int, now: float) -> Lease:

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from digest.delivery.lease import Lease, grant
@@ -223,6 +223,7 @@ def test_a_slow_rate_is_not_raised_by_slowing_down() -> None:
 
 
 @given(st.floats(0.05, 2000), st.lists(st.floats(0, 2), min_size=1, max_size=40))
+@example(1.9999999999999998, [1.0])
 def test_after_its_wait_a_leased_message_may_leave_or_a_lease_is_asked_for(
     rate: float, waits: list[float]
 ) -> None:
