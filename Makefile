@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 TESTS ?= tests
 # One worker a core; a test that hangs is told apart from one that is slow.
-PYTEST := $(BIN)/pytest -n auto --dist loadscope
+PYTEST := $(BIN)/pytest -n auto --dist worksteal
 
 .PHONY: demo test test-system torture check bench format clean
 

@@ -112,7 +112,7 @@ def test_a_connection_that_goes_wrong_while_it_is_idle_costs_nobody_anything(
     assert state(life) is IssueState.SENT
 
 
-def test_a_relay_that_is_away_for_an_hour_finds_everything_as_it_was(
+def test_a_relay_that_is_away_for_a_while_finds_everything_as_it_was(
     template: Path, tmp_path: Path, closer: ExitStack
 ) -> None:
     async def run() -> tuple[Life, SmtpServer]:
@@ -121,7 +121,7 @@ def test_a_relay_that_is_away_for_an_hour_finds_everything_as_it_was(
             server = SmtpServer(port=bound.getsockname()[1])
             life = life_of(closer, template, tmp_path, server.port)
             living = asyncio.create_task(life.live())
-            await asyncio.sleep(3600)
+            await asyncio.sleep(600)
             assert not living.done()
             assert set(life.fates.values()) == {WAITING}
         async with server:
@@ -132,7 +132,7 @@ def test_a_relay_that_is_away_for_an_hour_finds_everything_as_it_was(
     check_copies(life.fates, server.received)
     assert set(life.fates.values()) == {MAILED}
     # It is asked once a minute, give or take a quarter.
-    assert life.now - START < timedelta(seconds=3600 + 80)
+    assert life.now - START < timedelta(seconds=600 + 80)
 
 
 def test_a_host_that_swallows_the_first_packet_is_given_up_after_patience(

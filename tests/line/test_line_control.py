@@ -228,6 +228,7 @@ def test_another_process_tells_the_rate_and_can_wait_for_the_end(
             sending.communicate(timeout=30)
 
 
+@ON_SQLITE
 def test_who_did_not_get_it_is_told_and_tried_again(tmp_path: Path, feed: FeedSite, database: str) -> None:
     lost = Bad(at="rcpt", how="550 5.7.1 not today", to="reader2@mail2.example", times=[1])
     swallowed = Bad(at="dot", how="close", to="reader3@mail3.example", times=[1])

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 
 import httpx2
+import pytest
 import sqlalchemy as sa
 from sqlmodel import Session
 from torture_relay import Relay
@@ -108,6 +109,7 @@ def test_whoever_leaves_is_erased_or_suppressed_in_mid_send_is_not_mailed_any_mo
         assert stage.ledger.state == "sent"
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_whoever_leaves_and_returns_before_his_turn_is_mailed_once(tmp_path: Path, database: str) -> None:
     random = Random(SEED)
     with Relay(pause=0.01) as relay, scene(tmp_path, database, relay, readers=READERS) as stage:
@@ -129,6 +131,7 @@ def test_whoever_leaves_and_returns_before_his_turn_is_mailed_once(tmp_path: Pat
         assert relay.copies == dict.fromkeys(accepted, 1)
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_whoever_changes_his_address_before_his_turn_is_mailed_at_the_new_one(
     tmp_path: Path, database: str
 ) -> None:
