@@ -78,6 +78,10 @@ class Verdict(Enum):
     ELIGIBLE = "eligible"
     BASELINE = "baseline"
     TOO_OLD = "too old"
+    ASKED = "in question"
+    """Part of what looks like a re-imported archive: an editor says whether it is news."""
+    DECLINED = "declined"
+    """An editor said that it is not."""
 
 
 class Decision(Enum):
@@ -89,6 +93,7 @@ class Decision(Enum):
     FILTERED = "filtered"
     PROTECTED = "protected"
     VANISHED = "vanished"
+    HELD_BACK = "held by editor"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -94,6 +94,8 @@ class FeedRow(SQLModel, table=True):
     gone: bool = False
     moved_to: str = ""
     moved_times: int = 0
+    gap: str | None = None
+    gap_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class NewsletterRow(SQLModel, table=True):
@@ -129,6 +131,8 @@ class ArticleRow(SQLModel, table=True):
     changed_at: datetime = Field(sa_type=Instant)
     vanished_at: datetime | None = Field(default=None, sa_type=Instant)
     fingerprint: str
+    page_asked_at: datetime | None = Field(default=None, sa_type=Instant)
+    page_picture: dict[str, Any] | None = Field(default=None, sa_type=sa.JSON)
 
 
 class JudgementRow(SQLModel, table=True):
@@ -139,6 +143,20 @@ class JudgementRow(SQLModel, table=True):
     newsletter: str = Field(primary_key=True)
     article_id: int = Field(primary_key=True, foreign_key="article.id")
     verdict: Verdict = Field(sa_type=_words(Verdict))
+    at: datetime = Field(sa_type=Instant)
+
+
+class EditorMarkRow(SQLModel, table=True):
+    """What an editor wants of an article in a newsletter's next issue. No feed ever changes it."""
+
+    __tablename__ = "editor_mark"
+    __table_args__ = _KEYED
+    newsletter: str = Field(primary_key=True)
+    article_id: int = Field(primary_key=True, foreign_key="article.id")
+    pinned: bool = False
+    held: bool = False
+    place: int | None = None
+    by: str = ""
     at: datetime = Field(sa_type=Instant)
 
 
@@ -313,6 +331,18 @@ class SuppressionRow(SQLModel, table=True):
     reason: str
     evidence: str
     at: datetime = Field(sa_type=Instant)
+
+
+class TroubleRow(SQLModel, table=True):
+    """A trouble that lasts: since when, whether anybody was told, and when it may be told again."""
+
+    __tablename__ = "trouble"
+    __table_args__ = _KEYED
+    key: str = Field(primary_key=True)
+    subject: str
+    since: datetime = Field(sa_type=Instant)
+    next_at: datetime = Field(sa_type=Instant)
+    told: bool = False
 
 
 class PaceLeaseRow(SQLModel, table=True):
