@@ -6,11 +6,16 @@ from typing import Annotated
 
 import typer
 
+from digest.cli import loop
 from digest.cli.context import options, unchecked
 from digest.cli.output import facts, say
+from digest.cli.sitefile import filled, with_values
 from digest.config import Settings, load, template_text
+from digest.config.values import url as web_address
 from digest.desk import utc_now
 from digest.errors import UsageError
+from digest.feed.fetch import client
+from digest.feed.survey import Survey, survey
 from digest.links import new_key
 from digest.store import schema
 
@@ -27,13 +32,22 @@ def init(
     folder: Annotated[
         Path | None, typer.Argument(metavar="DIR", help="Where; made if it is missing.", show_default=False)
     ] = None,
+    site: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="Ask this site for its feed, name, language, zone and logo, and fill them in.",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
     """Make config.toml, a key and a database, and say what to do next.
 
-    Touches nothing that exists. Example: `digest init /srv/news`
+    Touches nothing that exists. Example: `digest init /srv/news --site https://ledger.example`
     """
     config = options(ctx).config if folder is None else folder / "config.toml"
-    made_config = _write(config, template_text(), 0o644)
+    text, unknown = _for_site(config, site) if site else (template_text(), ())
+    made_config = _write(config, text, 0o644)
     settings = load(config, os.environ)
     key = settings.secret_path
     made_key = _write(key, new_key() + "\n", 0o600)
@@ -44,6 +58,10 @@ def init(
             _database(settings),
         )
     )
+    if unknown:
+        say()
+        say(f"To fill in, in {_near(config)}:")
+        facts((f"  {key}", why) for key, why in unknown)
     say()
     say("Next:")
     there = "" if config.absolute() == Path("config.toml").absolute() else f"--config {config} "
@@ -55,6 +73,36 @@ def init(
             (f"  digest {there}send", sends),
         )
     )
+
+
+def _for_site(config: Path, site: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Give config.toml's text for a site, and its keys that are left to the operator. Writes nothing.
+
+    Raises FeedError where the site cannot be reached or has no feed.
+    """
+    if config.exists():
+        raise UsageError(f"{config} exists and is left as it is: --site fills in a new one alone.")
+    address = site if "://" in site else f"https://{site}"
+    try:
+        web_address(address)
+    except ValueError as error:
+        raise UsageError(f"--site {site}: {error}.") from error
+    found = loop.run(_ask(address))
+    told = filled(found)
+    rows = {"Site": ("site", "url"), "Name": ("site", "name"), "Feed": ("site", "feeds")}
+    rows |= {"Language": ("site", "language"), "Zone": ("site", "timezone"), "Logo": ("theme", "logo")}
+    facts((name, _shown(told.values[key])) for name, key in rows.items())
+    say()
+    return with_values(template_text(), told.values), told.open
+
+
+async def _ask(address: str) -> Survey:
+    async with client(address) as web:
+        return await survey(web, address, now=utc_now())
+
+
+def _shown(value: str | list[str]) -> str:
+    return value if isinstance(value, str) else ", ".join(value)
 
 
 def _write(path: Path, text: str, mode: int) -> str:

@@ -13,12 +13,13 @@ from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from http import HTTPStatus
+from urllib.parse import quote
 
 import httpx2
 
 from digest import __version__
 from digest.feed import reasons
-from digest.feed.sniff import Kind, kind
+from digest.feed.sniff import Kind, is_whole, kind
 from digest.feed.urls import absolute, public
 
 # Seconds.
@@ -30,6 +31,8 @@ MOST_REDIRECTS = 5
 _PERMANENT = frozenset({HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.PERMANENT_REDIRECT})
 _REDIRECTS = _PERMANENT | {HTTPStatus.FOUND, HTTPStatus.SEE_OTHER, HTTPStatus.TEMPORARY_REDIRECT}
 _GOOD = frozenset({HTTPStatus.OK, HTTPStatus.NON_AUTHORITATIVE_INFORMATION})
+# RFC 3986, 2.2, and the sign of what is encoded already.
+_URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%"
 _ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
 
 
@@ -84,6 +87,11 @@ class Failed:
     page_url: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Blocked(Failed):
+    """The site turns us away: a challenge for browsers, a ban, "too often". It has to let us in."""
+
+
 Outcome = Fetched | NotModified | Gone | Failed
 
 
@@ -93,8 +101,9 @@ class _Refused(Exception):  # noqa: N818 - an outcome on its way, not an error
 
 def client(contact_url: str) -> httpx2.AsyncClient:
     """Make the client for fetching. Sites' operators find us at `contact_url` if we are a nuisance."""
+    contact = quote(public(contact_url), safe=_URL_CHARACTERS)  # a header is ASCII, an address need not be
     return httpx2.AsyncClient(
-        headers={"User-Agent": f"digest/{__version__} (+{contact_url})", "Accept": _ACCEPT},
+        headers={"User-Agent": f"digest/{__version__} (+{contact})", "Accept": _ACCEPT},
         timeout=httpx2.Timeout(FETCH_SECONDS, connect=CONNECT_SECONDS),
         follow_redirects=False,  # each target is looked at first
         verify=_tls(),
@@ -180,17 +189,12 @@ async def _judged(
     if status == HTTPStatus.NOT_MODIFIED and (sent.etag or sent.last_modified):
         return NotModified(url=url, validators=sent, permanent_url=moved)
     if status not in _GOOD:
-        return Failed(url=url, reason=reasons.of_status(response), retry_after=reasons.wait(response, now))
+        return _failed(url, response, reasons.of_status(response), now)
     body = await _body(response)
     found = kind(body)
-    if found not in {Kind.XML, Kind.JSON}:
-        return Failed(
-            url=url,
-            reason=reasons.of_body(response, found),
-            retry_after=reasons.wait(response, now),
-            page=body if found is Kind.PAGE else b"",
-            page_url=str(response.url),
-        )
+    if found not in {Kind.XML, Kind.JSON} or (found is Kind.XML and not is_whole(body)):
+        failed = _failed(url, response, reasons.of_body(response, found, body), now, body)
+        return replace(failed, page=body, page_url=str(response.url)) if found is Kind.PAGE else failed
     new = Validators(
         etag=_raw(response, b"etag"),
         last_modified=_raw(response, b"last-modified"),
@@ -208,6 +212,11 @@ async def _judged(
         validators=replace(new, etag="") if dropped and new.last_modified else new,
         permanent_url=moved,
     )
+
+
+def _failed(url: str, response: httpx2.Response, reason: str, now: datetime, page: bytes = b"") -> Failed:
+    outcome = Blocked if reasons.turned_away(response, page) else Failed
+    return outcome(url=url, reason=reason, retry_after=reasons.wait(response, now))
 
 
 async def _body(response: httpx2.Response) -> bytes:

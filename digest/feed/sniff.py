@@ -1,4 +1,4 @@
-"""What a body is, by its first bytes: servers label feeds as pages and pages as feeds."""
+"""What a body is, by its own bytes: servers label feeds as pages and pages as feeds, and miscount."""
 
 import re
 from enum import Enum
@@ -6,11 +6,16 @@ from enum import Enum
 # A comment counts as nothing; the first root decides. Compiled for bytes whose NULs were taken out, so that
 # UTF-16 and UTF-32 read like ASCII.
 _ROOT = re.compile(
-    rb"<!--.*?-->|<(?:[\w.-]+:)?(?P<feed>rss|feed|rdf)[\s>]|<(?P<page>html)[\s>]|<!doctype\s+(?P<doctype>html)",
+    rb"<!--.*?-->|<(?:[\w.-]+:)?(?P<feed>rss|feed|rdf)[\s>/]|<(?P<page>html)[\s>]|<!doctype\s+(?P<doctype>html)",
     re.IGNORECASE | re.DOTALL,
+)
+_ROOT_END = re.compile(
+    rb"</(?:[\w.-]+:)?(?:rss|feed|rdf)\s*>|<(?:[\w.-]+:)?(?:rss|feed|rdf)(?:\s[^<>]*)?/>", re.IGNORECASE
 )
 # Bytes. Long enough for a warning before the feed, short enough that no body makes the search slow.
 _HEAD = 16_384
+# Bytes. Long enough for warnings after the feed, four of them to a character in UTF-32.
+_TAIL = 65_536
 
 
 class Kind(Enum):
@@ -36,6 +41,15 @@ def kind(body: bytes) -> Kind:
         if match["page"] or match["doctype"]:
             return Kind.PAGE
     return Kind.PAGE if head.startswith(b"<") and not head.startswith(b"<?xml") else Kind.OTHER
+
+
+def is_whole(body: bytes) -> bool:
+    """Tell whether an XML feed reaches its end.
+
+    The wire does not tell: a length may be wrong, a body may end with its connection, and decoders take a
+    gzip or br that was cut for a whole one.
+    """
+    return _ROOT_END.search(body[-_TAIL:].replace(b"\0", b"")) is not None
 
 
 def is_wide(body: bytes) -> bool:
