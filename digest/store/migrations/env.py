@@ -2,7 +2,10 @@
 
 from alembic import context
 
+from digest.store import reader_tables
 from digest.store.tables import metadata
+
+assert reader_tables  # imported for its tables
 
 context.configure(
     connection=context.config.attributes["connection"],
