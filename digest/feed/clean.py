@@ -11,8 +11,8 @@ import nh3
 from selectolax.lexbor import LexborNode
 
 from digest.feed import embeds, picture, tails
-from digest.feed.text import ellipsis, shortened, tidy
-from digest.feed.tree import names, parsed, prune, running_text
+from digest.feed.text import ellipsis, identifier, shortened, tidy
+from digest.feed.tree import OWN, names, parsed, prune, running_text, trimmed
 from digest.feed.urls import absolute, secured
 from digest.model import Picture
 
@@ -34,7 +34,15 @@ _HIDDEN_CLASSES = names("screen-reader-text sr-only visually-hidden hidden")
 _APPENDED_CLASSES = names(
     "sharedaddy jp-relatedposts feedflare addtoany_share_save_container yarpp-related wpcnt"
 )
+# Code, where plugins put footnotes, and what others have said. They are no running text of the article's,
+# and neither are the footnotes' numbers in it, and tables that have headings, which are no mere layout.
+_ASIDES = (
+    "pre, .footnotes, .footnotes-list, .wp-block-footnotes, .easy-footnotes-wrapper"
+    ", .twitter-tweet, .instagram-media, .wp-embedded-content"
+)
+_NOTE_MARK = re.compile(r"\s*\[?(?:\d{1,3}|[*†‡])\]?\s*")
 _ESCAPED_TWICE = re.compile(r"</(?:a|p|em|strong|b|i|span|div)>", re.IGNORECASE)
+_PERSON = re.compile(r"(?:mailto|tel):[^<>\s]{1,300}$", re.IGNORECASE)
 _CLEANER = nh3.Cleaner(
     tags=names(
         "a abbr b blockquote br cite code dd del dl dt em figcaption figure h1 h2 h3 h4 h5 h6 hr i img ins li"
@@ -65,17 +73,19 @@ class Cleaned:
 
 def clean(html: str, *, base: str) -> Cleaned:
     """Repair, prune and sanitise a body; `base` is the article's link, against which its links resolve."""
-    body = parsed(tails.without_shortcodes(html))
+    body = parsed(tails.without_shortcodes(trimmed(html)))
     for twin in body.css("noscript"):
         _unfold(twin, base)
     prune(body, lambda node: _is_doomed(node, base))
     first: Picture | None = None
     for image in body.css("img"):
         first = _mend(image, base, first)
+    marks = [mark for mark in body.css("sup a") if _NOTE_MARK.fullmatch(mark.text())]
+    tables = [table for table in body.css("table") if table.css_first("th") is not None]
+    for aside in (*body.css(_ASIDES), *marks, *tables):
+        aside.attrs[OWN] = "aside"
     for anchor in body.css("a[href]"):
-        href = (anchor.attributes.get("href") or "").strip()
-        # `#fn1` becomes the article's own anchor; mailto and tel stay as they are.
-        anchor.attrs["href"] = absolute(href, base) or href
+        _resolve(anchor, base)
     paragraphs = list(running_text(body))
     while paragraphs and tails.is_tail(paragraphs[-1]):
         paragraphs.pop()
@@ -130,9 +140,17 @@ def _joined(taken: str, paragraph: str) -> str:
 
 
 def _unfold(twin: LexborNode, base: str) -> None:
-    """Undo a <noscript>: its picture is the real one of a lazy image before it, or stands alone."""
-    nested = twin.parent is not None and twin.parent.tag == "noscript"
-    inside = None if nested else twin.css_first("img")
+    """Undo a <noscript>: its picture is the real one of a lazy image before it, or stands alone.
+
+    Without picture or link, it asks for JavaScript.
+    """
+    if twin.parent is not None and twin.parent.tag == "noscript":
+        twin.unwrap()
+        return
+    inside = twin.css_first("img")
+    if inside is None and (twin.css_first("a[href]") is None or "javascript" in twin.text().lower()):
+        twin.decompose()
+        return
     before = twin.prev
     while before is not None and before.is_text_node and not (before.text_content or "").strip():
         before = before.prev
@@ -191,7 +209,21 @@ def _mend(image: LexborNode, base: str, first: Picture | None) -> Picture | None
     for name, size in (("width", shown.width), ("height", shown.height)):
         if size:
             image.attrs[name] = str(size)
-    return first or (real if picture.is_sizeable(real, attributes.get("class") or "") else None)
+    if first or not picture.is_sizeable(real, attributes.get("class") or ""):
+        return first
+    parent = image.parent
+    linked = (parent.attributes.get("href") or "") if parent is not None and parent.tag == "a" else ""
+    return picture.full_size(linked, real, base)
+
+
+def _resolve(anchor: LexborNode, base: str) -> None:
+    """Make a link absolute: `#fn1` becomes the article's own anchor. Mailto and tel stay as they are."""
+    href = identifier(anchor.attributes.get("href") or "")
+    found = absolute(href, base)
+    if found:
+        anchor.attrs["href"] = found
+    elif not _PERSON.match(href):
+        del anchor.attrs["href"]
 
 
 def _in_column(real: Picture) -> Picture:

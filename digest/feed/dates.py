@@ -15,6 +15,8 @@ _OFFSET_BY_NAME = re.compile(r"\b(?:GMT|UTC)([+-])(\d{1,2}):?(\d{2})?$")
 # PHP writes the date 0000-00-00 of a database as the year -0001.
 _YEAR_ZERO = re.compile(r"\s-\d{4}\s")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Characters. A longer text is no date, and the patterns' time grows with its square.
+_LONGEST = 200
 
 
 def moment(raw: str, parsed: struct_time | None = None) -> datetime | None:
@@ -23,7 +25,10 @@ def moment(raw: str, parsed: struct_time | None = None) -> datetime | None:
     A date without a zone is taken as UTC. None stands for an unknown zone name, for nonsense, and for what
     databases write in place of no date: the epoch and the year 1.
     """
-    raw = _COMMENT.sub("", raw.strip())
+    raw = raw.strip()
+    if len(raw) > _LONGEST:
+        return None
+    raw = _COMMENT.sub("", raw)
     raw = _OFFSET_BY_NAME.sub(lambda m: f"{m[1]}{m[2]:>02}{m[3] or '00'}", raw)
     word = _WORD_AT_END.search(raw)
     if _YEAR_ZERO.search(raw) or (word and word[1].upper() not in _ZONES):

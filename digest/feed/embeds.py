@@ -24,9 +24,18 @@ _KNOWN = {
     "soundcloud.com": ("SoundCloud", "Listen"),
     "bandcamp.com": ("Bandcamp", "Listen"),
     "podcasts.apple.com": ("Apple Podcasts", "Listen"),
+    "twitter.com": ("X", "See it"),
+    "x.com": ("X", "See it"),
+    "instagram.com": ("Instagram", "See it"),
+    "facebook.com": ("Facebook", "See it"),
+    "bsky.app": ("Bluesky", "See it"),
+    "reddit.com": ("Reddit", "See it"),
 }
 _YOUTUBE_PLAYER = re.compile(r"^/(?:embed|v|shorts|live)/([\w-]{11})(?:/|$)")
 _VIMEO_PLAYER = re.compile(r"^/video/(\d{1,12})(?:/|$)")
+_PLAYLIST = re.compile(r"[\w-]{1,64}")
+_TWEET = re.compile(r"\d{1,20}")
+# Characters.
 _LONGEST_ALONE = 300
 
 
@@ -69,22 +78,26 @@ def _source(node: LexborNode) -> str:
 
 def _described(url: str) -> tuple[str, str]:
     """Give the invitation, and the address of the page in place of the player's."""
-    parts = urlsplit(url)
     host = _host(url)
     found = next((known for end, known in _KNOWN.items() if host == end or host.endswith(f".{end}")), None)
     if found is None:
         return f"See it on {host}", url  # a map, a form, a chart: nobody can tell
     name, verb = found
-    invitation = f"{verb} on {name}"
+    return f"{verb} on {name}", _page(name, url)
+
+
+def _page(name: str, url: str) -> str:
+    parts = urlsplit(url)
+    asked = {key: values[0] for key, values in parse_qs(parts.query).items()}
     if name == "YouTube" and (video := _YOUTUBE_PLAYER.match(parts.path)) and video[1] != "videoseries":
-        return invitation, f"https://www.youtube.com/watch?v={video[1]}"
-    if name == "YouTube" and (playlist := parse_qs(parts.query).get("list")):
-        return invitation, f"https://www.youtube.com/playlist?list={playlist[0]}"
+        return f"https://www.youtube.com/watch?v={video[1]}"
+    if name == "YouTube" and _PLAYLIST.fullmatch(asked.get("list", "")):
+        return f"https://www.youtube.com/playlist?list={asked['list']}"
     if name == "Vimeo" and (video := _VIMEO_PLAYER.match(parts.path)):
-        return invitation, f"https://vimeo.com/{video[1]}"
-    if name == "Spotify":
-        return invitation, url.replace("/embed/", "/", 1)
-    return invitation, url
+        return f"https://vimeo.com/{video[1]}"
+    if name == "X" and _TWEET.fullmatch(asked.get("id", "")):
+        return f"https://x.com/i/status/{asked['id']}"
+    return url.replace("/embed/", "/", 1) if name == "Spotify" else url
 
 
 def _host(url: str) -> str:

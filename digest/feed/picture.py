@@ -5,19 +5,24 @@ from collections.abc import Iterable, Mapping
 
 from digest.feed.shown import Media
 from digest.feed.text import tidy
-from digest.feed.urls import absolute
+from digest.feed.urls import absolute, secured
 from digest.model import Picture
 
 # Pixels. A lead picture fills a 600 px column on a screen with two dots a pixel.
 _WANTED_WIDTH = 1_200
 # Pixels. Smaller ones are portraits, buttons and ornaments.
 _LEAST_WIDTH, _LEAST_HEIGHT = 150, 100
+# Pixels. A narrower picture that leads to its file stands for that file.
+_COLUMN = 600
 # Pixels. Trackers are 1×1; some pretend to be 2 or 3.
 _PIXEL = 3
-# Characters. A srcset is a dozen addresses; the pattern below is not for a novel.
-_LONGEST_SRCSET = 8_000
+# Characters. A srcset is a dozen addresses, and nobody's address is longer than a page: the patterns below
+# are not for a novel.
+_LONGEST_SRCSET, _LONGEST_ADDRESS = 8_000, 4_000
 
-_CANDIDATE = re.compile(r"([^\s,]\S*[^\s,])(?:\s+([\d.]{1,8})([wx]))?(?:\s+\d{1,6}h)?\s*(?:,|$)")
+# An address that ends with a comma has no size; else its size stands between it and the next comma.
+_CANDIDATE = re.compile(r"(?P<bare>[^\s,]\S*+)(?<=,)|(?P<url>[^\s,]\S*+)(?P<size>[^,]*+)")
+_SIZE = re.compile(r"(?<!\S)(\d{1,6}(?:\.\d{1,3})?)([wx])(?!\S)")
 _PLACEHOLDER = re.compile(
     r"^data:|(?:blank|spacer|placeholder|transparent|lazy|1x1|pixel|grey|gray)[^/]*\.\w+$", re.IGNORECASE
 )
@@ -51,7 +56,7 @@ def of_image(image: Attributes, base: str) -> Picture | None:
     """Give the real picture of an <img>, lazy loading undone, in the best size that it offers."""
     width, height = _pixels(image.get("width")), _pixels(image.get("height"))
     alt = tidy(image.get("alt") or "")
-    sets = (candidates(image.get(name) or "", base) for name in _LAZY_SETS)
+    sets = (candidates(image.get(name) or "", base, width) for name in _LAZY_SETS)
     offered = next((found for found in sets if found), [])
     sized = [(url, size) for url, size in offered if size]
     if sized:
@@ -59,24 +64,38 @@ def of_image(image: Attributes, base: str) -> Picture | None:
         return Picture(
             url=url, alt=alt, width=best, height=round(best * height / width) if width and height else None
         )
-    source = image.get("src") or ""
+    source = _address(image, "src")
     honest = "" if _PLACEHOLDER.search(source) else source
     names = (
-        [image.get(name) or "" for name in _LAZY] + [honest] + [image.get(name) or "" for name in _ORIGINALS]
+        [_address(image, name) for name in _LAZY] + [honest] + [_address(image, name) for name in _ORIGINALS]
     )
     urls = [absolute(name, base) for name in names if name] + [url for url, _ in offered]
     url = next((url for url in urls if url), "")
     return Picture(url=url, alt=alt, width=width, height=height) if url else None
 
 
-def candidates(srcset: str, base: str) -> list[tuple[str, int]]:
-    """Read a srcset (HTML, 4.8.4.2.1): addresses and widths in pixels, 0 for a density."""
+def candidates(srcset: str, base: str, shown: int | None) -> list[tuple[str, int]]:
+    """Read a srcset (HTML, 4.8.4.2.1): addresses and widths in pixels, 0 where nobody can tell.
+
+    `shown` is the width at which the picture stands in the page, of which a density is a multiple.
+    """
     found = []
-    for url, size, unit in _CANDIDATE.findall(srcset[:_LONGEST_SRCSET]):
+    for candidate in _CANDIDATE.finditer(srcset[:_LONGEST_SRCSET]):
+        url = candidate["url"] or candidate["bare"].rstrip(",")
         address = "" if url.startswith("data:") else absolute(url, base)
+        size = _SIZE.search(candidate["size"] or "")
+        unit = (1 if size[2] == "w" else shown or 0) if size else 0
         if address:
-            found.append((address, int(size) if unit == "w" and size.isdigit() else 0))
+            found.append((address, round(float(size[1]) * unit) if size else 0))
     return found
+
+
+def full_size(linked: str, thumbnail: Picture, base: str) -> Picture:
+    """Give the picture behind a thumbnail that links to its file, as galleries do; else the thumbnail."""
+    url = absolute(linked, base)
+    if not _IMAGE_NAME.search(url) or thumbnail.width is None or thumbnail.width >= _COLUMN:
+        return thumbnail
+    return Picture(url=secured(url, base), alt=thumbnail.alt)
 
 
 def best_of(sized: Iterable[tuple[str, int]]) -> tuple[str, int]:
@@ -92,12 +111,12 @@ def is_tracker(image: Attributes) -> bool:
     sizes = (_pixels(image.get("width")), _pixels(image.get("height")))
     if any(size is not None and size <= _PIXEL for size in sizes):
         return True
-    return bool(_TINY_STYLE.search(image.get("style") or "") or _TRACKER.search(image.get("src") or ""))
+    return bool(_TINY_STYLE.search(image.get("style") or "") or _TRACKER.search(_address(image, "src")))
 
 
 def emoji(image: Attributes) -> str:
     """Give the character that an emoji's picture stands for; empty where the picture is a picture."""
-    source = image.get("src") or image.get("data-src") or ""
+    source = _address(image, "src") or _address(image, "data-src")
     classes = set((image.get("class") or "").split())
     if not (classes & _EMOJI_CLASSES or _EMOJI.search(source)):
         return ""
@@ -136,3 +155,9 @@ def _pixels(value: str | None) -> int | None:
     """Read a width or height attribute; `100%` and `auto` say nothing in pixels."""
     match = re.fullmatch(r"\s*(\d{1,5})(?:\.\d*)?\s*(?:px)?\s*", value or "")
     return int(match[1]) if match else None
+
+
+def _address(image: Attributes, name: str) -> str:
+    """Give an attribute that holds an address; nothing where it is absurdly long."""
+    value = image.get(name) or ""
+    return value if len(value) <= _LONGEST_ADDRESS else ""

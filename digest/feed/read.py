@@ -37,6 +37,8 @@ _SENTENCE_WORDS = 3
 _LONGEST_TITLE, _LONGEST_NAME = 300, 120
 # Characters. PostgreSQL indexes at most 2,704 bytes; a longer guid is known by its hash.
 _LONGEST_GUID = 600
+# An article with more is a list of links to them.
+_MOST_CATEGORIES = 50
 # Words. A description that is no longer is an excerpt, and says nothing about the article's length.
 _EXCERPT_WORDS = 60
 
@@ -116,7 +118,8 @@ def _article(item: Item, *, guid: str, page: str, site: str, now: datetime) -> A
     link = page or site
     whole = item.body or item.description
     cleaned = clean(whole, base=page or absolute(item.base, site) or site)
-    summary = excerpt(item.description if item.body else "", cleaned.text)
+    protected = _is_protected(item, whole)
+    summary = "" if protected else excerpt(item.description if item.body else "", cleaned.text)
     shown = (
         picture.of_media(item.featured, link)
         or picture.of_media(item.enclosures, link)
@@ -136,7 +139,7 @@ def _article(item: Item, *, guid: str, page: str, site: str, now: datetime) -> A
         picture=replace(shown, url=secured(shown.url, link)) if shown else None,
         comments=_count(item.comments),
         words=_words(item, cleaned),
-        protected=_is_protected(item, whole),
+        protected=protected,
     )
 
 
@@ -170,11 +173,11 @@ def _published(item: Item, now: datetime) -> datetime:
 
 def _categories(item: Item) -> tuple[str, ...]:
     kept: dict[str, str] = {}
-    for name in item.categories:
+    for name in item.categories[: 10 * _MOST_CATEGORIES]:
         tidied = shortened(tidy(decoded(name)), _LONGEST_NAME)
         if tidied and tidied.casefold() not in _NO_CATEGORY:
             kept.setdefault(tidied.casefold(), tidied)
-    return tuple(kept.values())
+    return tuple(kept.values())[:_MOST_CATEGORIES]
 
 
 def _count(text: str) -> int | None:

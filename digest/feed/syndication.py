@@ -14,26 +14,33 @@ from xml.sax import SAXParseException
 import feedparser
 
 from digest.errors import FeedError
-from digest.feed.repair import repaired
+from digest.feed.repair import ROOT, repaired
 from digest.feed.shown import Feed, Item, Media, When, Written
-from digest.feed.text import decoded, identifier
+from digest.feed.sniff import is_wide
+from digest.feed.text import decoded, identifier, tidy
 
 _MARKUP = frozenset({"text/html", "application/xhtml+xml"})
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _ITEM_END = re.compile(rb"</(?:[\w.-]+:)?(?:item|entry)\s*>", re.IGNORECASE)
 _ITEM_START = re.compile(rb"<(?:[\w.-]+:)?(?:item|entry)[\s>]", re.IGNORECASE)
 _ADDRESS = re.compile(r"[<(]?[^\s<>()@]+@[^\s<>()@]+[>)]?")
+# Characters of authors' names; the pattern above is not for a novel.
+_LONGEST_NAMES = 2_000
 # feedparser gives categories of Media RSS, which sort videos and no articles, this scheme.
 _MEDIA_SCHEME = "search.yahoo.com/mrss"
+# Whole archives have some thousands; more are an accident that would fill the memory.
+_MOST_ITEMS = 10_000
+_NO_FEED = "What came is XML but no feed; check that the address is the feed's own."
 
 
 def parse(body: bytes, headers: Mapping[str, str]) -> Feed:
     """Read a feed; `headers` have lower-case names. Raises FeedError where it is no feed."""
     body, faults = repaired(body)
-    # The media type is settled by the body. What may still count of the header is its charset, which comes
-    # before the XML declaration's (RFC 7303, 3.2).
-    charset = _CHARSET.search(headers.get("content-type", ""))
-    media_type = "application/xml" + (f"; charset={charset[1]}" if charset else "")
+    if not is_wide(body) and not ROOT.search(body):
+        raise FeedError(_NO_FEED)
+    # The media type is settled by the body.
+    charset = _charset(body, headers.get("content-type", ""))
+    media_type = "application/xml" + (f"; charset={charset}" if charset else "")
     try:
         result = feedparser.parse(
             BytesIO(body),
@@ -42,10 +49,13 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Feed:
             resolve_relative_uris=False,
         )
     except Exception as exc:  # its parsers raise whatever strangers' bytes lead them to
-        raise FeedError(f"The feed cannot be read: {exc}. Open it in a browser to see what it says.") from exc
+        reason = tidy(str(exc)) or type(exc).__name__
+        raise FeedError(
+            f"The feed cannot be read: {reason}. Open it in a browser to see what it says."
+        ) from exc
     version = dict.get(result, "version") or ""
     if not version:
-        raise FeedError("What came is XML but no feed; check that the address is the feed's own.")
+        raise FeedError(_NO_FEED)
     entries = list(result.entries)
     complaints = list(faults)
     if result.bozo:
@@ -53,14 +63,31 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Feed:
         if entries and _ends_within_an_item(body):
             entries.pop()
             complaints.append("Its end is missing; the last item was cut and is left out.")
+    if len(entries) > _MOST_ITEMS:
+        complaints.append(f"It lists {len(entries):,} items; the first {_MOST_ITEMS:,} were read.")
     channel = result.feed
     by = _names(channel) if version.startswith("atom") else ""
     return Feed(
         title=_written(channel, "title"),
         link=_text(channel, "link"),
-        items=tuple(_item(entry, by) for entry in entries),
+        items=tuple(_item(entry, by) for entry in entries[:_MOST_ITEMS]),
         complaints=tuple(complaints),
     )
+
+
+def _charset(body: bytes, content_type: str) -> str:
+    """Give the header's charset, which comes before the XML declaration's (RFC 7303, 3.2).
+
+    Servers are set up once and themes change: what is UTF-8 throughout is UTF-8, whatever the header says.
+    """
+    named = _CHARSET.search(content_type)
+    if named is None or body.isascii():
+        return named[1] if named else ""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return named[1]
+    return "utf-8"
 
 
 def _ends_within_an_item(body: bytes) -> bool:
@@ -71,16 +98,16 @@ def _ends_within_an_item(body: bytes) -> bool:
 
 def _complaint(exc: Exception) -> str:
     if isinstance(exc, SAXParseException):
-        return (
-            f"It is malformed in line {exc.getLineNumber()}: {exc.getMessage()}. What could be read was kept."
-        )
-    return f"It is not quite in order: {exc}."
+        message = tidy(str(exc.getMessage()))
+        return f"It is malformed in line {exc.getLineNumber()}: {message}. What could be read was kept."
+    return f"It is not quite in order: {tidy(str(exc))}."
 
 
 def _item(entry: dict[str, Any], feed_author: str) -> Item:
     body, base = _body(entry)
-    description = _html(_text(entry, "summary"), _detail(entry, "summary"))
+    summary = _said(entry, "summary")
     # feedparser copies the content where an item has no description.
+    copied = any(_said(content, "value") == summary for content in _list(entry, "content"))
     return Item(
         # The tolerant parser leaves `&amp;` in a guid, the strict one does not: identity must not hang on it.
         guid=decoded(_text(entry, "id")),
@@ -90,7 +117,7 @@ def _item(entry: dict[str, Any], feed_author: str) -> Item:
         author=_names(entry) or feed_author,
         dates=tuple(_when(entry, key) for key in ("published", "updated", "created")),
         categories=_categories(entry),
-        description="" if description == body else description,
+        description="" if copied else _html(summary, _detail(entry, "summary")),
         body=body,
         comments=_text(entry, "slash_comments") or _text(entry, "thr_total"),
         featured=_featured(entry),
@@ -109,6 +136,12 @@ def _text(where: dict[str, Any], key: str) -> str:
     return identifier(value) if isinstance(value, str) else ""
 
 
+def _said(where: dict[str, Any], key: str) -> str:
+    """Give a text for people, with the line breaks that part its words."""
+    value = dict.get(where, key)
+    return value if isinstance(value, str) else ""
+
+
 def _list(where: dict[str, Any], key: str) -> list[dict[str, Any]]:
     value = dict.get(where, key)
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
@@ -120,8 +153,7 @@ def _detail(where: dict[str, Any], key: str) -> str:
 
 
 def _written(where: dict[str, Any], key: str) -> Written:
-    value = dict.get(where, key)
-    return Written(value=value if isinstance(value, str) else "", markup=_detail(where, key) in _MARKUP)
+    return Written(value=_said(where, key), markup=_detail(where, key) in _MARKUP)
 
 
 def _when(entry: dict[str, Any], key: str) -> When:
@@ -137,20 +169,20 @@ def _html(value: str, media_type: str) -> str:
 
 def _body(entry: dict[str, Any]) -> tuple[str, str]:
     """Give the longest content (a translation or a teaser may stand beside it) and its xml:base."""
-    contents = [content for content in _list(entry, "content") if _text(content, "value")]
+    contents = [content for content in _list(entry, "content") if _said(content, "value")]
     if not contents:
         return "", ""
-    longest = max(contents, key=lambda content: len(_text(content, "value")))
-    return _html(dict.get(longest, "value") or "", _text(longest, "type")), _text(longest, "base")
+    longest = max(contents, key=lambda content: len(_said(content, "value")))
+    return _html(_said(longest, "value"), _text(longest, "type")), _text(longest, "base")
 
 
 def _names(where: dict[str, Any]) -> str:
     """Give the authors' names. An address alone is nobody's to publish."""
     # Of `ada@ledger.example (Ada)` feedparser makes a wrong name where the domain's end is long: one author
     # is read from the element itself, several by their names where no address was mixed in.
-    several = [_text(author, "name") for author in _list(where, "authors") if not _text(author, "email")]
-    people = several if len(several) > 1 else [_text(where, "author")]
-    names = (_ADDRESS.sub("", decoded(person)).strip(" ()") for person in people)
+    several = [_said(author, "name") for author in _list(where, "authors") if not _text(author, "email")]
+    people = several if len(several) > 1 else [_said(where, "author")]
+    names = (_ADDRESS.sub("", decoded(person[:_LONGEST_NAMES])).strip(" ()\n\t") for person in people)
     return ", ".join(dict.fromkeys(name for name in names if name))
 
 
@@ -161,7 +193,7 @@ def _alternate(entry: dict[str, Any]) -> str:
 
 def _categories(entry: dict[str, Any]) -> tuple[str, ...]:
     return tuple(
-        _text(tag, "label") or _text(tag, "term")
+        _said(tag, "label") or _said(tag, "term")
         for tag in _list(entry, "tags")
         if _MEDIA_SCHEME not in _text(tag, "scheme")
     )
@@ -170,7 +202,7 @@ def _categories(entry: dict[str, Any]) -> tuple[str, ...]:
 def _featured(entry: dict[str, Any]) -> tuple[Media, ...]:
     contents = _list(entry, "media_content")
     # An item's one description belongs to its one picture; among several nobody can tell.
-    alt = _text(entry, "media_x-alt") if len(contents) <= 1 else ""
+    alt = _said(entry, "media_x-alt") if len(contents) <= 1 else ""
     return tuple(
         Media(
             url=_text(each, "url"),

@@ -30,8 +30,9 @@ READ_ON_CLASSES = frozenset(
 # Characters.
 _LONGEST_TAIL = 1_000
 
+# Characters of `[ … ]`, with a few blanks.
+_LONGEST_CUT = 20
 _CUT = re.compile(r"\s*[\[(]\s*(?:…|\.{3})\s*[\])]\s*$")
-_TRAILING_DOTS = re.compile(r"\s*(?:…|\.{3,})\s*$")
 
 # A shortcode with an attribute (its quotes may have become typographic), one without of those that
 # WordPress itself has, and any closing one. `[sic]` and `[1]` stay.
@@ -41,6 +42,9 @@ _SHORTCODE = re.compile(
     r"|\[/[a-z][\w-]{1,40}\]",
     re.IGNORECASE,
 )
+# One without attributes is known by its closing one.
+_CLOSING = re.compile(r"\[/([a-z][\w-]{1,40})\]", re.IGNORECASE)
+_BARE = re.compile(r"\[([a-z][\w-]{1,40})\]", re.IGNORECASE)
 _CAPTION = re.compile(
     r"\[caption\b[^\[\]]{0,600}\]\s*((?:<a\b[^<>]{0,1000}>\s*)?<img\b[^<>]{0,4000}>(?:\s*</a>)?)([^\[\]]{0,2000})"
     r"\[/caption\]",
@@ -51,12 +55,15 @@ _CAPTION = re.compile(
 def without_shortcodes(text: str) -> str:
     """Leave out what a plugin would have replaced, had it run."""
     figured = _CAPTION.sub(r"<figure>\1<figcaption>\2</figcaption></figure>", text)
-    return _SHORTCODE.sub("", figured)
+    closed = {name.lower() for name in _CLOSING.findall(figured)}
+    bare = _BARE.sub(lambda match: "" if match[1].lower() in closed else match[0], figured)
+    return _SHORTCODE.sub("", bare)
 
 
 def is_tail(text: str) -> bool:
     """Tell whether a paragraph is nothing but such a line."""
-    return 0 < len(text) < _LONGEST_TAIL and not without_tail(text.strip())
+    text = " ".join(text.split())
+    return 0 < len(text) < _LONGEST_TAIL and not without_tail(text)
 
 
 def without_tail(text: str) -> str:
@@ -72,9 +79,9 @@ def without_tail(text: str) -> str:
 
 def uncut(text: str) -> tuple[str, bool]:
     """Take `[…]` or closing dots off; tell whether the feed had cut the text there."""
-    text = without_tail(text)
-    for mark in (_CUT, _TRAILING_DOTS):
-        shorter = mark.sub("", text)
-        if shorter != text:
-            return shorter, True
-    return text, False
+    text = without_tail(text).rstrip()
+    head, end = text[:-_LONGEST_CUT], text[-_LONGEST_CUT:]
+    shorter = head + _CUT.sub("", end)
+    if shorter == text and text.endswith(("…", "...")):
+        shorter = text.rstrip("….").rstrip()
+    return shorter, shorter != text

@@ -24,7 +24,7 @@ _INLINE_DATA = re.compile(r"data:[\w/+.-]{1,80};base64,[A-Za-z0-9+/=\s]*")
 
 # Open elements at once, as in browsers. Parsers' time grows with the square: 60,000 took 6 s, 500 nothing.
 _DEEPEST = 500
-_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)[^<>]*>")
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*+)[^<>]*+>")
 # Their end tags are left out often, or always.
 _UNCLOSED = names("p li td th tr dt dd br hr img input source wbr col")
 
@@ -34,13 +34,18 @@ _BLOCKS = names(
 )
 # What stands beside the running text and reads badly in the middle of an excerpt.
 _ASIDE = names("figcaption h1 h2 h3 h4 h5 h6")
-# An attribute on what we put in ourselves.
+# An attribute on what is no running text: the lines that we put in, and what `aside` marks.
 OWN = "data-own"
+
+
+def trimmed(html: str) -> str:
+    """Give what is looked at of a piece of HTML: no pictures written out in it, and a bounded length."""
+    return _INLINE_DATA.sub("data:,", html)[:_LONGEST]
 
 
 def parsed(html: str) -> LexborNode:
     """Give the body of a piece of HTML."""
-    short = _shallow(_INLINE_DATA.sub("data:,", html)[:_LONGEST])
+    short = _shallow(trimmed(html))
     # With the body opened first, a leading <noscript>, <style> or <link> does not move to the head.
     body = LexborHTMLParser("<!doctype html><body>" + short).body
     assert body is not None  # lexbor makes one for any document

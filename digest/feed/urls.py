@@ -1,8 +1,15 @@
 """Web addresses as feeds write them: relative, with spaces, or none at all."""
 
-from urllib.parse import urljoin, urlsplit
+import re
+from urllib.parse import quote, urljoin, urlsplit
 
 from digest.feed.text import identifier
+
+# Characters. Browsers and servers refuse what is longer, and a mail has no room for it.
+_LONGEST = 4_000
+# What no address holds as it is (RFC 3986, 2): blanks, delimiters, and the marks that would turn the rest of
+# a plain text round.
+_UNSAFE = re.compile(r"[\s\"<>\\^`{|}\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 
 
 def absolute(url: str, base: str) -> str:
@@ -12,7 +19,9 @@ def absolute(url: str, base: str) -> str:
         parts = urlsplit(found)
     except ValueError:
         return ""
-    return found.replace(" ", "%20") if parts.scheme in {"http", "https"} and parts.netloc else ""
+    if parts.scheme not in {"http", "https"} or not parts.netloc or len(found) > _LONGEST:
+        return ""
+    return _UNSAFE.sub(lambda match: quote(match[0]), found)
 
 
 def secured(url: str, page: str) -> str:

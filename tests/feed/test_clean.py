@@ -183,6 +183,32 @@ def test_a_link_resolves_against_the_article(href: str, resolved: str) -> None:
     assert cleaned(f'<a href="{href}">x</a>').html == f'<a href="{resolved}">x</a>'
 
 
+def test_a_thumbnail_that_leads_to_its_file_stands_for_that_file() -> None:
+    thumbnail = '<img src="/a-150x150.jpg" width="150" height="150" alt="Start">'
+    picture = cleaned(f'<a href="/a.jpg">{thumbnail}</a>').picture
+    assert picture is not None
+    assert (picture.url, picture.alt, picture.width) == ("https://ledger.example/a.jpg", "Start", None)
+    page = cleaned(f'<a href="/album/">{thumbnail}</a>').picture
+    assert page is not None
+    assert page.url == "https://ledger.example/a-150x150.jpg"
+
+
+def test_a_noscript_that_only_asks_for_javascript_goes() -> None:
+    disqus = '<noscript>Please enable JavaScript to view <a href="/c">the comments</a>.</noscript>'
+    assert cleaned(f"<p>One.</p>{disqus}").text == "One."
+    assert cleaned('<noscript><a href="/poll">Take our poll</a></noscript>').text == "Take our poll"
+
+
+def test_footnotes_code_and_tables_of_figures_are_no_running_text() -> None:
+    note = '<p>A wharfinger<sup><a href="#fn-1">1</a></sup> keeps it.</p>'
+    notes = '<ol class="footnotes"><li>Once.</li></ol>'
+    figures = "<table><tr><th>Ward</th></tr><tr><td>1</td></tr></table><pre>x = 1</pre>"
+    assert (
+        cleaned(note + notes + figures + "<table><tr><td>Laid out.</td></tr></table>").text
+        == "A wharfinger keeps it.\nLaid out."
+    )
+
+
 def test_shortcodes_leave_no_residue_and_other_brackets_stay() -> None:
     caption = (
         '[caption id="attachment_6" width="300"]<img src="/a.jpg" width="300" height="200"> Cranes[/caption]'

@@ -5,12 +5,14 @@ import json
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from digest.errors import FeedError
+from digest.feed import syndication
 from digest.feed.read import Reading, read
 from digest.model import Article
 
@@ -148,7 +150,7 @@ def test_a_picture_changes_nothing_in_the_excerpt(name: str) -> None:
     [
         ("broken-blankline.xml", "White space stands before the feed"),
         ("broken-control.xml", "control characters"),
-        ("broken-warning.xml", ""),
+        ("broken-warning.xml", "A PHP warning"),
     ],
 )
 def test_a_fault_round_the_items_is_mended_and_reported(name: str, complaint: str) -> None:
@@ -246,6 +248,18 @@ def test_a_guid_that_is_no_address_stays_as_it_was_written() -> None:
 def test_an_item_without_guid_is_known_by_its_link() -> None:
     (article,) = articles(rss("<link>/a/</link><title>A</title>"))
     assert article.guid == article.link == "https://ledger.example/a/"
+
+
+def test_a_guid_that_looks_like_a_path_is_not_resolved_against_the_feed() -> None:
+    for url in (URL, "http://moved.example/rss"):
+        (article,) = articles(rss("<guid>/2026/a/</guid><link>https://ledger.example/a/</link>"), url)
+        assert article.guid == "/2026/a/"
+
+
+def test_a_protected_articles_form_makes_no_excerpt() -> None:
+    form = '<form class="post-password-form"><p>Enter your password</p></form>'
+    article = only(f"<description><![CDATA[{form}]]></description>")
+    assert (article.protected, article.excerpt) == (True, "")
 
 
 def test_a_guid_shared_by_several_pages_identifies_none_of_them() -> None:
@@ -422,6 +436,60 @@ def test_a_picture_on_the_articles_own_host_is_fetched_over_https() -> None:
     assert picture.url == "https://ledger.example/x.jpg"
 
 
+def test_what_a_sanitiser_would_take_first_is_still_there_to_be_repaired() -> None:
+    sizes = "/real.jpg 1200w, /small.jpg 300w"
+    image = f'<img src="data:image/gif;base64,R0" data-src="/small.jpg" data-srcset="{sizes}">'
+    pixel = '<img src="/p.gif" width="1" height="1">'
+    article = only(f"<description><![CDATA[{pixel}{image}<p>One.</p><form>no</form>]]></description>")
+    assert article.picture is not None
+    assert article.picture.url == "https://ledger.example/real.jpg"
+    assert article.excerpt == "One."
+
+
+def test_a_relative_picture_resolves_against_the_articles_own_page_and_not_against_the_feed() -> None:
+    image = "<description>&lt;img src='c.jpg'&gt;</description>"
+    item = f"<guid>g</guid><link>https://ledger.example/a/b/</link>{image}"
+    (article,) = articles(rss(item), "https://feeds.example/ledger/rss")
+    assert article.picture is not None
+    assert article.picture.url == "https://ledger.example/a/b/c.jpg"
+
+
+def test_without_a_link_a_relative_picture_resolves_against_xml_base() -> None:
+    content = '<content type="html" xml:base="https://files.example/a/">&lt;img src="c.jpg"&gt;</content>'
+    (article,) = articles(atom(f"<id>tag:1</id><title>One</title>{content}"))
+    assert article.picture is not None
+    assert article.picture.url == "https://files.example/a/c.jpg"
+
+
+def test_a_text_over_several_lines_keeps_its_words_apart() -> None:
+    people = "<dc:creator>Ada\nThistlewood</dc:creator><category>City\n Hall</category>"
+    article = only(f"{people}<description>One\ntwo.</description>")
+    assert (article.author, article.categories, article.excerpt) == (
+        "Ada Thistlewood",
+        ("City Hall",),
+        "One two.",
+    )
+
+
+def test_a_plain_text_with_blank_lines_has_paragraphs() -> None:
+    body = atom(
+        "<id>x</id><title>One</title><content type='text'>First &lt;b&gt; line\n\nsecond line</content>"
+    )
+    assert articles(body)[0].excerpt == "First <b> line; second line"
+
+
+def test_an_article_with_a_list_of_categories_keeps_the_first() -> None:
+    assert only("".join(f"<category>c{n}</category>" for n in range(200))).categories[-1] == "c49"
+
+
+@pytest.mark.parametrize(
+    "link", ["https://ledger.example/" + "a" * 5_000, 'https://ledger.example/\u202ea b"<>']
+)
+def test_an_address_that_no_mail_could_show_is_left_out_or_encoded(link: str) -> None:
+    (article,) = articles(rss(f"<guid isPermaLink='false'>g</guid><link>{escape(link)}</link>"))
+    assert article.link in {"https://ledger.example/", "https://ledger.example/%E2%80%AEa%20b%22%3C%3E"}
+
+
 # --- encodings and formats ---
 
 
@@ -472,6 +540,52 @@ def test_a_json_feed_is_read() -> None:
     assert article.published_at == datetime(2026, 11, 23, 20, 31, tzinfo=UTC)
     assert article.excerpt == "One two three."
     assert article.picture is not None
+
+
+def test_a_json_feed_of_the_first_version_is_read() -> None:
+    item = {"id": "a", "content_text": "One & two.\n\nThree\nfour.", "author": {"name": "Ada"}}
+    feed = {"version": "https://jsonfeed.org/version/1", "home_page_url": "https://ledger.example/"}
+    (article,) = read(json.dumps({**feed, "items": [item]}).encode(), {}, url=URL, now=NOW).articles
+    assert (article.title, article.author) == ("One & two", "Ada")
+    assert article.excerpt == "One & two. Three four."
+    assert article.link == "https://ledger.example/"
+
+
+@pytest.mark.parametrize("version", ["0.91", "0.92", "0.93", "0.94"])
+def test_an_old_rss_is_read(version: str) -> None:
+    text = "<description>A &lt;b&gt;word&lt;/b&gt;.</description>"
+    item = f"<title>One</title><link>https://old.example/1</link>{text}"
+    body = f'<rss version="{version}"><channel><title>Old</title><item>{item}</item></channel></rss>'
+    assert [(a.guid, a.title, a.excerpt) for a in articles(body.encode())] == [
+        ("https://old.example/1", "One", "A word.")
+    ]
+
+
+def test_an_old_atom_is_read() -> None:
+    dates = "<issued>2026-11-23T20:31:00Z</issued><modified>2026-11-24T00:00:00Z</modified>"
+    entry = f"<title>One</title><id>tag:1</id>{dates}"
+    body = f'<feed version="0.3" xmlns="http://purl.org/atom/ns#"><title>Old</title><entry>{entry}</entry></feed>'
+    (article,) = articles(body.encode())
+    assert (article.guid, article.title) == ("tag:1", "One")
+    assert article.published_at == datetime(2026, 11, 23, 20, 31, tzinfo=UTC)
+
+
+def test_what_is_utf_8_throughout_is_read_as_that_whatever_the_header_says() -> None:
+    body = rss("<guid>g</guid><title>Tomás — “fog”</title>")
+    reading = read(body, {"Content-Type": "text/xml; charset=iso-8859-1"}, url=URL, now=NOW)
+    assert reading.articles[0].title == "Tomás — “fog”"
+
+
+def test_a_header_names_the_encoding_of_what_is_not_utf_8() -> None:
+    body = rss("<guid>g</guid><title>Tomás</title>").decode().encode("iso-8859-1")
+    reading = read(body, {"Content-Type": "text/xml; charset=iso-8859-1"}, url=URL, now=NOW)
+    assert (reading.articles[0].title, reading.complaints) == ("Tomás", ())
+
+
+def test_a_feed_of_ten_thousand_items_and_more_is_read_to_that_number_and_reported() -> None:
+    feed = syndication.parse(rss(*["<guid>g</guid>"] * 10_001), {})
+    assert len(feed.items) == 10_000
+    assert feed.complaints == ("It lists 10,001 items; the first 10,000 were read.",)
 
 
 @pytest.mark.parametrize(
