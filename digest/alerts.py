@@ -1,147 +1,213 @@
-"""Tells the operator: by mail, by a command, and by a ping after each issue.
+"""Tells the operator of each trouble once, and once when it is over; and how each issue ended.
 
-Never raises: an alert that cannot be delivered is logged, and the work goes on.
+Never raises: what cannot be told is logged, tried again, and the work goes on.
 """
 
 import asyncio
 import contextlib
-import shlex
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, make_msgid
 
-import aiosmtplib
-import httpx2
 import structlog
 
-from digest.config import Settings
+from digest.desk import Desk
 from digest.errors import DigestError
+from digest.spans import spelled
+from digest.store.troubles import Trouble
+from digest.telling import Attempt, Telling, clean, reached
+from digest.troubles import Troubles
 
 log = structlog.get_logger()
 
-REPEAT = timedelta(hours=6)
-"""The same trouble is told again after this long, not at every look."""
+REPEAT = timedelta(days=1)
+"""A trouble that lasts is told again after this long: a mail is easily overlooked."""
+
+NEVER = timedelta(days=3650)
+"""As good as never again: for what nothing can be done about by being told of it twice."""
 
 AGAIN = timedelta(minutes=10)
 """What reached nobody is told again after this long: the relay that failed the mail may be the trouble."""
+
+LATEST = timedelta(days=1)
+"""What reached nobody for so long is no news any more."""
+
+CALM = timedelta(minutes=10)
+"""What fails now and then is over once it has not failed for so long."""
+
+KEY_CHARACTERS = 500
+"""PostgreSQL indexes some 2,700 octets, and a character has four at most."""
 
 SECONDS = 30
 """What the relay, the command or the pinged page may take."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Owed:
+    """What was to be told and reached nobody. `call` tries again, and says whether it went well."""
+
+    what: str
+    call: Callable[[datetime], Awaitable[bool]]
+    since: datetime
+    next_at: datetime
+
+
 class Alerts:
-    """The operator's ear. One for the life of a process: it remembers what it has told.
+    """The operator's ear. `seconds` is what each way of telling may take."""
 
-    `seconds` is what each way of telling may take.
-    """
+    def __init__(self, desk: Desk, *, seconds: float = SECONDS) -> None:
+        self._alerts = desk.settings.alerts
+        self._telling = Telling(desk, seconds=seconds)
+        self._troubles = Troubles(desk.store)
+        self._calm_since: dict[str, datetime] = {}
+        """Since when a trouble that is still open has not been found any more."""
+        self._owed: list[_Owed] = []
 
-    def __init__(self, settings: Settings, *, seconds: float = SECONDS) -> None:
-        self._settings, self._seconds = settings, seconds
-        self._next: dict[str, datetime] = {}
-
-    async def alert(self, key: str, subject: str, text: str, now: datetime) -> None:
-        """Tell about trouble. `key` names the trouble; while it lasts it is told once in a while."""
-        if now < self._next.get(key, now):
+    async def alert(self, key: str, subject: str, text: str, now: datetime, *, once: bool = False) -> None:
+        """Tell about the trouble that `key` names: when it begins, and then once a day, or `once` alone."""
+        key, subject, text = _key(key), clean(subject), clean(text)
+        await self._troubles.load(now)
+        self._calm_since.pop(key, None)
+        known = self._troubles.get(key)
+        if known is not None and now < known.next_at:
             return
+        since = known.since if known else now
+        trouble = Trouble(
+            key=key,
+            subject=subject,
+            since=since,
+            next_at=now + (NEVER if once else REPEAT),
+            told=known is not None and known.told,
+        )
         # Before anything is awaited, so that two who find the same trouble tell it once.
-        self._next = {old: at for old, at in self._next.items() if now < at} | {key: now + REPEAT}
-        subject, text = _clean(subject), _clean(text)
-        log.error("alert", key=_clean(key), subject=subject)
-        mailed = await self._mail(subject, text, now)
-        called = await self._call(f"{subject}\n\n{text}\n")
-        if not (mailed or called):
-            self._next[key] = now + AGAIN
+        self._troubles.note(trouble)
+        log.error("alert", key=key, subject=subject)
+        if trouble.told:
+            text = f"{text.rstrip()}\n\nThis has lasted for {spelled(now - since)}; it is told once a day."
+        told = await self._tell(subject, text, now)
+        if self._troubles.get(key) is trouble:
+            self._troubles.note(
+                replace(trouble, told=True) if told else replace(trouble, next_at=now + AGAIN)
+            )
+        await self._troubles.save()
 
-    def over(self, key: str) -> None:
-        """Forget a trouble that is over, so that its return is told at once."""
-        self._next.pop(key, None)
+    async def event(self, key: str, subject: str, text: str, now: datetime) -> None:
+        """Tell of something that happened once, and is not over at any time."""
+        subject, text = clean(subject), clean(text)
+        log.error("alert", key=clean(key), subject=subject)
+        await self._tell_or_owe(subject, text, now)
+
+    async def over(self, key: str, now: datetime, *, quietly: bool = False) -> None:
+        """Tell that a trouble is over, if it was one. `quietly` where something else tells how it went on."""
+        await self.end(key, now, but=lambda other: other != _key(key), quietly=quietly)
+
+    async def end(
+        self,
+        prefix: str,
+        now: datetime,
+        *,
+        but: Callable[[str], bool] = lambda _: False,
+        calm: timedelta = timedelta(),
+        quietly: bool = False,
+    ) -> None:
+        """Tell of all troubles whose keys begin so that they are over, `but` for those that last.
+
+        Only what has been over for as long as `calm` is over.
+        """
+        await self._troubles.load(now)
+        over = []
+        for trouble in self._troubles.beginning(_key(prefix)):
+            if but(trouble.key):
+                self._calm_since.pop(trouble.key, None)
+            elif now - self._calm_since.setdefault(trouble.key, now) >= calm:
+                over.append(trouble)
+        if not over:
+            return
+        for trouble in over:
+            self._calm_since.pop(trouble.key, None)
+            self._troubles.drop(trouble.key)
+        for subject in {trouble.subject: None for trouble in over}:
+            told = [trouble for trouble in over if trouble.subject == subject and trouble.told]
+            log.info("alert.over", subject=subject)
+            if told and not quietly:
+                since = min(trouble.since for trouble in told)
+                span = f"{spelled(now - since)}, since {since:%Y-%m-%d %H:%M} UTC"
+                text = f"{subject}: that is over. It lasted {span}."
+                await self._tell_or_owe(f"Over: {subject}", text, now)
+        await self._troubles.save()
 
     @contextlib.asynccontextmanager
     async def guard(self, what: str, clock: Callable[[], datetime]) -> AsyncIterator[None]:
-        """Tell of trouble that an operator can mend, and go on after it."""
+        """Tell of trouble that an operator can mend, and go on after it; in time tell that it is over."""
         try:
             yield
         except DigestError as error:
             await self.alert(f"trouble:{what}:{error}", f"digest: trouble with {what}", str(error), clock())
+        else:
+            await self.end(f"trouble:{what}:", clock(), calm=CALM)
 
-    async def report(self, subject: str, text: str, now: datetime) -> None:
-        """Tell how an issue ended, and call the ping's URL: silence is never success.
+    async def report(self, subject: str, text: str, now: datetime, *, ping: bool = True) -> None:
+        """Tell how an issue ended, and `ping` where it went right: silence is never success.
 
         The command is run where the mail fails: what refuses it may have refused the issue's last readers.
         """
-        subject, text = _clean(subject), _clean(text)
-        if self._settings.alerts.to and not await self._mail(subject, text, now):
-            await self._call(f"{subject}\n\n{text}\n")
-        url = self._settings.alerts.ping_url
-        if url:
-            try:
-                async with (
-                    asyncio.timeout(self._seconds),
-                    httpx2.AsyncClient(timeout=self._seconds) as client,
-                ):
-                    (await client.get(url)).raise_for_status()
-            except (httpx2.HTTPError, httpx2.InvalidURL, OSError, TimeoutError) as error:
-                log.warning("alert.ping_failed", reason=str(error) or type(error).__name__)
+        subject, text = clean(subject), clean(text)
 
-    async def _call(self, text: str) -> bool:
-        """Run the operator's command; True where it took the text."""
-        command = shlex.split(self._settings.alerts.command)
-        if not command:
-            return False
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *command, stdin=asyncio.subprocess.PIPE, cwd=self._settings.folder
+        async def mail(at: datetime) -> bool:
+            return reached(await self._telling.mail(subject, text, at)) or reached(
+                await self._telling.command(_spoken(subject, text))
             )
-        except (OSError, ValueError) as error:
-            log.warning("alert.command_failed", command=command[0], reason=str(error))
-            return False
-        with contextlib.suppress(TimeoutError):
-            try:
-                async with asyncio.timeout(self._seconds):
-                    await process.communicate(text.encode())
-            finally:
-                if process.returncode is None:
-                    process.kill()
-                    await process.wait()
-        if process.returncode:
-            log.warning("alert.command_failed", command=command[0], exit_code=process.returncode)
-        return process.returncode == 0
 
-    async def _mail(self, subject: str, text: str, now: datetime) -> bool:
-        """Mail to the operator; True where the relay took it for any of the addresses."""
-        smtp, mail, to = self._settings.smtp, self._settings.mail, self._settings.alerts.to
-        if not to or not smtp.host:
-            return False
-        message = EmailMessage(policy=SMTP)
-        message["From"] = f"digest <{mail.sender.address}>"
-        message["To"] = ", ".join(to)
-        message["Subject"] = " ".join(subject.split())
-        message["Date"] = format_datetime(now)
-        message["Message-ID"] = make_msgid(domain=mail.sender.address.rpartition("@")[2])
-        message["Auto-Submitted"] = "auto-generated"
-        message.set_content(text)
-        try:
-            async with asyncio.timeout(self._seconds):
-                await aiosmtplib.send(
-                    message,
-                    sender=mail.envelope,
-                    recipients=list(to),
-                    hostname=smtp.host,
-                    port=smtp.port,
-                    username=smtp.username or None,
-                    password=smtp.password.get_secret_value() or None,
-                    use_tls=smtp.security == "tls",
-                    start_tls=smtp.security == "starttls",
-                    timeout=self._seconds,
-                )
-        except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
-            log.warning("alert.mail_failed", reason=_clean(str(error)) or type(error).__name__)
-            return False
-        return True
+        async def call(_: datetime) -> bool:
+            return reached(await self._telling.ping())
+
+        if self._alerts.to and self._telling.speaks:
+            await self._try(_Owed(what=subject, call=mail, since=now, next_at=now), now)
+        if ping and self._alerts.ping_url:
+            await self._try(_Owed(what="ping", call=call, since=now, next_at=now), now)
+
+    async def catch_up(self, now: datetime) -> None:
+        """Try again what reached nobody."""
+        due = [one for one in self._owed if not one.since <= now < one.next_at]
+        self._owed = [one for one in self._owed if one not in due]
+        for one in due:
+            await self._try(one, now)
+
+    async def test(self, now: datetime) -> list[Attempt]:
+        """Send a test by every way that is configured, and give how each went."""
+        subject = "digest: a test of your alerts"
+        text = "If you read this, alerts reach you by this way. Nothing is wrong."
+        ways: Iterable[Awaitable[list[Attempt]]] = (
+            self._telling.mail(subject, text, now),
+            self._telling.command(_spoken(subject, text)),
+            self._telling.ping(),
+        )
+        return [attempt for attempts in await asyncio.gather(*ways) for attempt in attempts]
+
+    async def _tell_or_owe(self, subject: str, text: str, now: datetime) -> None:
+        async def tell(at: datetime) -> bool:
+            return await self._tell(subject, text, at)
+
+        await self._try(_Owed(what=subject, call=tell, since=now, next_at=now), now)
+
+    async def _try(self, owed: _Owed, now: datetime) -> None:
+        if await owed.call(now):
+            return
+        if now - owed.since < LATEST:
+            self._owed.append(replace(owed, next_at=now + AGAIN))
+        else:
+            log.warning("alert.given_up", what=owed.what)
+
+    async def _tell(self, subject: str, text: str, now: datetime) -> bool:
+        """Tell by mail and by the command; True where any took it, or where there is the log alone."""
+        ways = (self._telling.mail(subject, text, now), self._telling.command(_spoken(subject, text)))
+        return any(map(reached, await asyncio.gather(*ways))) or not self._telling.speaks
 
 
-def _clean(text: str) -> str:
-    """Replace what cannot be encoded: a relay's words may hold any octets."""
-    return text.encode("utf-8", "replace").decode()
+def _spoken(subject: str, text: str) -> str:
+    return f"{subject}\n\n{text.rstrip()}\n"
+
+
+def _key(key: str) -> str:
+    """Cut a key to what a database's index holds."""
+    return clean(key)[:KEY_CHARACTERS]

@@ -38,7 +38,7 @@ def run(ctx: typer.Context) -> None:
 
 async def _run(desk: Desk) -> None:
     stop = asyncio.Event()
-    service = Service(desk, Alerts(desk.settings))
+    service = Service(desk, Alerts(desk))
 
     async def serve_until(ended: asyncio.Event) -> None:
         await _serve(desk, ended, _told(desk))

@@ -41,7 +41,7 @@ async def deliver(desk: Desk, newsletter: Newsletter, issue: Issue, *, wait: boo
     with desk.store.sender():
         issue = await _run(desk, await frozen(desk, newsletter, issue), wait=wait)
     if issue.state is IssueState.SENT:
-        await Alerts(desk.settings).report(*report(desk, issue), desk.clock())
+        await Alerts(desk).report(*report(desk, issue), desk.clock(), ping=issue.reached)
     _conclude(desk, issue)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from digest.delivery.breaker import Breaker
@@ -40,6 +40,8 @@ class Carrier:
     """Whether all its connections wait for an answer, and have for long."""
     idle_at: float = -math.inf
     """When there was last one that did not."""
+    answers: bool = False
+    """Whether it has answered as a relay does since this process began to use it."""
     breaker: Breaker | None = None
     """Watches for refusals that blame us, where there are other relays that may take what it does not."""
 
@@ -57,6 +59,7 @@ class Carrier:
         """Note that it answered as a relay does, be it with a refusal."""
         self.health.answered()
         self.exhausted = False
+        self.answers = True
         # While it rests, what it answers was on the wire before, and says nothing about its being mended.
         if self.barred and not self.lanes.resting:
             self.barred = ""
@@ -138,6 +141,20 @@ class Carriers:
     def barred(self) -> bool:
         """Whether no relay will have us."""
         return all(one.barred for one in self.all)
+
+    def left_out(self, now: datetime) -> dict[str, str]:
+        """Say why relays are left out while others send; nothing where none sends."""
+        ill = {
+            str(one.relay): one.barred or "it has not answered for some minutes"
+            for one in self.all
+            if one.barred or (one.down and one.health.lasting(now))
+        }
+        return ill if any(not one.down for one in self.all) else {}
+
+    @property
+    def sound(self) -> frozenset[str]:
+        """The relays of which there is proof that they send."""
+        return frozenset(str(one.relay) for one in self.all if one.answers and not one.down)
 
     def want(self, count: int) -> None:
         """See to it that there are connections for so many messages."""

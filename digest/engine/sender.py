@@ -144,6 +144,16 @@ class Sender:
         """Whether an issue is being sent by this run."""
         return issue_id in self._jobs
 
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Why relays are left out while others send, by their `host:port`."""
+        return self._carriers.left_out(self._clock())
+
+    @property
+    def sound(self) -> frozenset[str]:
+        """The relays that have been seen to answer, and are not left out."""
+        return self._carriers.sound
+
     async def add(self, job: Job) -> bool:
         """Take in one more issue while others are being sent; False where this run is over already."""
         if self._ended.is_set():

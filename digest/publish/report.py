@@ -1,8 +1,44 @@
 """Reports: what an issue came to, in the words of a mail to the operator."""
 
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
 from digest.desk import Desk
-from digest.model import Counts, Issue, IssueState
-from digest.store import issues, revisions, watch
+from digest.model import Counts, Decision, DeliveryState, Issue, IssueState
+from digest.spans import spelled
+from digest.store import endings, issues, revisions, watch
+from digest.store.endings import Ending
+
+MOST_LINES = 10
+"""Of reasons, and of articles: a report is read at a glance."""
+
+REPLY_CHARACTERS = 100
+"""Of a relay's words: then they go on about their help pages."""
+
+# Whom a reply is about: `digest issues undelivered` names them, a mail does not.
+_ADDRESS = re.compile(r"<?[^\s<>@]+@[^\s<>@]+>?:? ?")
+
+_HEADINGS = {
+    DeliveryState.REFUSED: "Refused",
+    DeliveryState.EXPIRED: "Expired: tried for as long as [delivery] expire_after says",
+    DeliveryState.UNKNOWN: "Unknown: the relay may have taken them",
+    DeliveryState.WITHDRAWN: "Withdrawn",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What a report tells of, read in one transaction."""
+
+    subject: str
+    counts: Counts
+    left: int
+    left_before: tuple[str, int] | None
+    """The slot of the issue before, and how many have left by its links."""
+    revisions: dict[int, int]
+    endings: Sequence[Ending]
+    carried: Sequence[str]
 
 
 def counts(desk: Desk, issue: Issue) -> Counts:
@@ -13,33 +49,78 @@ def counts(desk: Desk, issue: Issue) -> Counts:
 
 def report(desk: Desk, issue: Issue) -> tuple[str, str]:
     """Give the subject and text of an issue's report, and note that it was made: one is made of each end."""
-    with desk.store.write() as session:
-        issues.note(session, issue, watch.REPORTED, desk.clock())
-        counted = issues.counts(session, issue.id)
-        rendering = issues.latest_rendering(session, issue.id)
-        left = issues.left(session, issue.id)
-        reached = revisions.accepted(session, issue.id) if issue.revision > 1 else {}
+    told = _told(desk, issue)
     name = issues.name(issue)
     if issue.state is not IssueState.SENT:
-        return (
-            f"{name}: {issue.state.value}",
-            f"{name} is {issue.state.value}: {issue.reason or 'no reason given'}.\n",
+        lines = [f"{name} is {issue.state.value}: {issue.reason or 'no reason given'}."]
+        lines += _carried(told.carried)
+        return f"{name}: {issue.state.value}", "\n".join(lines) + "\n"
+    lines = [*_figures(issue, told), *_reasons(told.endings), *_carried(told.carried)]
+    if any(ending.state is not DeliveryState.WITHDRAWN for ending in told.endings):
+        lines += ["", f"Who did not get it: digest issues undelivered {issue.slot}"]
+    return f"{name}: {told.counts.accepted:,} of {issue.audience:,} accepted", "\n".join(lines) + "\n"
+
+
+def _told(desk: Desk, issue: Issue) -> Told:
+    with desk.store.write() as session:
+        issues.note(session, issue, watch.REPORTED, desk.clock())
+        rendering = issues.latest_rendering(session, issue.id)
+        before = issues.before(session, issue)
+        return Told(
+            subject=rendering.subject if rendering else "",
+            counts=issues.counts(session, issue.id),
+            left=issues.left(session, issue.id),
+            left_before=(before.slot, issues.left(session, before.id)) if before else None,
+            revisions=revisions.accepted(session, issue.id) if issue.revision > 1 else {},
+            endings=endings.endings(session, issue.id),
+            carried=[
+                article.title
+                for article, link in issues.decisions(session, issue.id)
+                if link.decision is Decision.CARRIED
+            ],
         )
-    lines = [
-        f"Subject     {rendering.subject if rendering else ''}",
-        f"Audience    {issue.audience}",
-        f"Accepted    {counted.accepted}",
-        f"Refused     {counted.refused}",
-        f"Expired     {counted.expired}",
-        f"Unknown     {counted.unknown}",
-        f"Withdrawn   {counted.withdrawn}",
-        f"Doubtful    {counted.doubtful}",
-        f"Left        {left}",
-    ]
-    lines += [f"Revision {revision}  {count} accepted" for revision, count in reached.items()]
+
+
+def _figures(issue: Issue, told: Told) -> Iterator[str]:
+    counted = told.counts
+    yield f"Subject     {told.subject}"
+    yield f"Audience    {issue.audience:,}"
+    yield f"Accepted    {counted.accepted:,}"
+    for name in ("refused", "expired", "unknown", "withdrawn"):
+        if number := getattr(counted, name):
+            yield f"{name.capitalize():<12}{number:,}"
+    if counted.doubtful:
+        yield f"Doubtful    {counted.doubtful:,} may have been mailed twice"
+    yield f"Left        {told.left:,}"
+    if told.left_before:
+        yield f"            {told.left_before[1]:,} by the issue before, {told.left_before[0]}"
+    for revision, count in told.revisions.items():
+        yield f"Revision {revision}  {count:,} accepted"
     if issue.started_at and issue.finished_at:
-        lines.append(f"Took        {(issue.finished_at - issue.started_at).total_seconds():.0f} s")
-    if counted.refused or counted.expired or counted.unknown:
-        lines += ["", f"Who did not get it, and why: digest issues undelivered {issue.slot}"]
-    subject = f"{name}: {counted.accepted} of {issue.audience} accepted"
-    return subject, "\n".join(lines) + "\n"
+        yield f"Took        {spelled(issue.finished_at - issue.started_at)}"
+
+
+def _reasons(found: Sequence[Ending]) -> Iterator[str]:
+    for state, heading in _HEADINGS.items():
+        mine = [ending for ending in found if ending.state is state]
+        if mine:
+            yield from ("", heading)
+        for ending in mine[:MOST_LINES]:
+            yield f"  {ending.count:,} × {ending.kind or 'no reply'}{_reply(ending.reply)}"
+        if rest := mine[MOST_LINES:]:
+            yield f"  {sum(ending.count for ending in rest):,} for {len(rest)} other reasons"
+
+
+def _reply(reply: str) -> str:
+    words = " ".join(_ADDRESS.sub("", reply).split())
+    short = words if len(words) <= REPLY_CHARACTERS else words[: REPLY_CHARACTERS - 1] + "…"
+    return f" ({short})" if short else ""
+
+
+def _carried(titles: Sequence[str]) -> Iterator[str]:
+    if titles:
+        yield from ("", "Carried over to the next issue")
+    for title in titles[:MOST_LINES]:
+        yield f"  {title}"
+    if len(titles) > MOST_LINES:
+        yield f"  and {len(titles) - MOST_LINES} more"

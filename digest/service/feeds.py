@@ -1,4 +1,4 @@
-"""Collects on time, says whether that is fresh enough to publish, and tells of feeds that fail."""
+"""Collects on time, says whether that is fresh enough to publish, and tells how the feeds are."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -6,13 +6,21 @@ from datetime import datetime, timedelta
 from digest.alerts import Alerts
 from digest.config import Newsletter
 from digest.desk import Desk
-from digest.model import FeedStatus
+from digest.feed.standing import TROUBLES, FeedHealth, State, standing
+from digest.feed.urls import public
 from digest.publish import STALE_FEED, collect
-from digest.store import articles
+from digest.store import health
 
 COLLECT_EVERY = timedelta(minutes=15)
 RETRY_FEED = timedelta(minutes=5)
 """How often a feed that failed before a slot is tried again."""
+
+SAID = {
+    State.DOWN: "is down",
+    State.GONE: "is gone",
+    State.BLOCKED: "is refused to us by its site",
+    State.STALE: "has fallen silent",
+}
 
 
 class Feeds:
@@ -27,7 +35,8 @@ class Feeds:
     async def collect_if_due(self) -> None:
         """Collect every fifteen minutes."""
         if has_passed(self.collected_at, COLLECT_EVERY, self._desk.clock()):
-            await self._collect(conditional=True)
+            async with self._alerts.guard("the feeds", self._desk.clock):
+                await self._collect(conditional=True)
 
     async def fresh(self, newsletter: Newsletter) -> bool:
         """Ask all feeds once more before freezing; False where one is down and last came too long ago."""
@@ -36,37 +45,83 @@ class Feeds:
             self._asked_at = now
             self._down = await self._collect(conditional=False)
         down = {url: why for url, why in self._down.items() if url in newsletter.feeds}
-        good = {feed.url: feed.good_at for feed in await asyncio.to_thread(self._statuses)}
+        good = {feed.url: feed.good_at for feed in await asyncio.to_thread(self._health)}
         stale = any(has_passed(good.get(url), STALE_FEED, now) for url in down)
         waiting, older = f"waiting:{newsletter.name}", f"older:{newsletter.name}"
         why = "\n".join(down.values())
         if stale:
             await self._alerts.alert(waiting, f"{newsletter.name}: waiting for a feed", why, now)
         else:
-            self._alerts.over(waiting)
+            await self._alerts.over(waiting, now)
         if down and not stale:
             title = f"{newsletter.name}: made of an older fetch of a feed"
             await self._alerts.alert(older, title, why, now)
         elif not down:
-            self._alerts.over(older)
+            await self._alerts.over(older, now, quietly=True)
         return not stale
 
+    async def let_go(self, newsletter: Newsletter) -> None:
+        """Take note that no issue of a newsletter waits for its feeds any more."""
+        for key in (f"waiting:{newsletter.name}", f"older:{newsletter.name}"):
+            await self._alerts.over(key, self._desk.clock(), quietly=True)
+
     async def _collect(self, *, conditional: bool) -> dict[str, str]:
-        """Collect, tell of feeds that are down for long or for good, and give what failed by its URL."""
+        """Collect, tell how the feeds are, and give what failed by its URL."""
         now = self.collected_at = self._desk.clock()
         collected = await collect(self._desk, conditional=conditional, patient=True)
-        failed = {one.url: one.error for one in collected if one.error}
-        for status in await asyncio.to_thread(self._statuses):
-            key = f"feed:{status.url}"
-            if status.url not in failed:
-                self._alerts.over(key)
-            elif status.gone or has_passed(status.good_at, STALE_FEED, now):
-                await self._alerts.alert(key, f"The feed {status.url} is down", status.last_error, now)
-        return failed
+        feeds = await asyncio.to_thread(self._health)
+        await self._tell_of_trouble(feeds, now)
+        await self._tell_of_gaps(feeds, now)
+        await self._tell_of_questions(now)
+        return {one.url: one.error for one in collected if one.error}
 
-    def _statuses(self) -> list[FeedStatus]:
+    async def _tell_of_trouble(self, feeds: list[FeedHealth], now: datetime) -> None:
+        failing = set()
+        silent = set()
+        for feed in feeds:
+            judged, url = standing(feed, now), public(feed.url)
+            is_silent = judged.state is State.STALE
+            key = f"silent:{url}" if is_silent else f"feed:{url}"
+            if judged.state in TROUBLES:
+                subject = f"The feed {url} {SAID[judged.state]}"
+                await self._alerts.alert(key, subject, judged.todo, now, once=is_silent)
+            if feed.failures or feed.gone:
+                failing.add(f"feed:{url}")
+            if is_silent or feed.failures:
+                # While it fails nobody knows whether it has something new.
+                silent.add(f"silent:{url}")
+        await self._alerts.end("feed:", now, but=failing.__contains__)
+        await self._alerts.end("silent:", now, but=silent.__contains__)
+
+    async def _tell_of_gaps(self, feeds: list[FeedHealth], now: datetime) -> None:
+        """Tell of each gap once, and of its end: a later fetch may close it."""
+        known = {f"gap:{public(one.url)}:{one.gap_at}": one for one in feeds if one.gap}
+        for key, feed in known.items():
+            subject = f"Articles of {public(feed.url)} may be missing"
+            await self._alerts.alert(key, subject, feed.gap, now, once=True)
+        await self._alerts.end("gap:", now, but=known.__contains__)
+
+    async def _tell_of_questions(self, now: datetime) -> None:
+        """Tell of articles of which an editor has to say whether they are news."""
+        counted = await asyncio.to_thread(self._asked)
+        for name, count in counted.items():
+            text = (
+                f"{count} articles came all at once, as when a site imports its archive anew. They are "
+                "in no issue until somebody says whether they are news: `digest articles accept --all` takes "
+                "them in, `digest articles accept --none` leaves them out."
+            )
+            await self._alerts.alert(f"asked:{name}", f"{name}: articles in question", text, now)
+        await self._alerts.end("asked:", now, but={f"asked:{name}" for name in counted}.__contains__)
+
+    def _health(self) -> list[FeedHealth]:
         with self._desk.store.read() as session:
-            return articles.feeds(session)
+            return health.health(session, self._desk.settings.site.feeds)
+
+    def _asked(self) -> dict[str, int]:
+        newsletters = self._desk.settings.newsletter
+        with self._desk.store.read() as session:
+            counted = {one.name: health.asked(session, one.name, one.feeds) for one in newsletters}
+        return {name: count for name, count in counted.items() if count}
 
 
 def has_passed(since: datetime | None, span: timedelta, now: datetime) -> bool:

@@ -39,7 +39,7 @@ class Service:
         self._wake = asyncio.Event()
         self._dispatch = Dispatch(desk, alerts, wake=self._wake.set)
         self._look = Look(desk, alerts)
-        self._watcher = Watcher(desk, alerts, self._dispatch.quiet_since)
+        self._watcher = Watcher(desk, alerts, self._dispatch)
 
     async def run(self, stop: asyncio.Event, serve: Serve) -> None:
         """Live until `stop` is set, or the pages end: without them readers could not leave.

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from digest.alerts import Alerts
+from digest.alerts import CALM, Alerts
 from digest.config import Newsletter
 from digest.desk import Desk
 from digest.duties import Act, Duty, Plan, duties, waits_for_check
@@ -35,8 +35,7 @@ class Look:
     async def once(self) -> None:
         """Do what is to be done now, newsletter by newsletter. Trouble with one does not keep the others."""
         clock = self._desk.clock
-        async with self._alerts.guard("the feeds", clock):
-            await self._feeds.collect_if_due()
+        await self._feeds.collect_if_due()
         for newsletter in self._desk.settings.newsletter:
             async with self._alerts.guard(newsletter.name, clock):
                 found = await asyncio.to_thread(self._duties, newsletter)
@@ -45,10 +44,21 @@ class Look:
                     async with self._alerts.guard(f"{newsletter.name} {duty.slot.name}", clock):
                         if not self.stopping:
                             await self._do(newsletter, duty)
+                await self._let_go(newsletter, found)
         if has_passed(self._purged_at, PURGE_EVERY, clock()) and not self.stopping:
             self._purged_at = clock()
             async with self._alerts.guard("the purge", clock):
                 await asyncio.to_thread(self._purge)
+
+    async def _let_go(self, newsletter: Newsletter, found: Sequence[Duty]) -> None:
+        """Tell which troubles of slots are over because nothing is to be done about those slots any more."""
+        now, name = self._desk.clock(), newsletter.name
+        awaited = {f"await:{name} {duty.slot.name}" for duty in found if duty.act is Act.AWAIT}
+        await self._alerts.end(f"await:{name} ", now, but=awaited.__contains__)
+        open_now = tuple(f"trouble:{name} {duty.slot.name}:" for duty in found)
+        await self._alerts.end(f"trouble:{name} ", now, but=lambda key: key.startswith(open_now), calm=CALM)
+        if not any(duty.act in {Act.PUBLISH, Act.AWAIT} for duty in found):
+            await self._feeds.let_go(newsletter)
 
     def _duties(self, newsletter: Newsletter) -> list[Duty]:
         now = self._desk.clock()
@@ -97,9 +107,7 @@ class Look:
             wanted = newsletter.approval == "required"
             then = "Please approve it again." if wanted else "It goes out as it is now."
             text = f"{what}: {'; '.join(made.changed)}. {then}"
-            await self._alerts.alert(
-                f"changed:{name}:{text}", f"{name} has changed", text, self._desk.clock()
-            )
+            await self._alerts.event(f"changed:{name}", f"{name} has changed", text, self._desk.clock())
         return made
 
     async def _await_approval(self, newsletter: Newsletter, slot: Slot) -> None:
@@ -163,12 +171,17 @@ class Look:
             ):
                 await asyncio.to_thread(self._skip, newsletter, duty.slot, "it was a rehearsal")
             elif await asyncio.to_thread(self._skip, newsletter, duty.slot, duty.reason):
+                for key in (
+                    f"await:{newsletter.name} {duty.slot.name}",
+                    f"held:{newsletter.name} {duty.slot.name}",
+                ):
+                    await self._alerts.over(key, self._desk.clock(), quietly=True)
                 lines.append(f"{newsletter.name} {duty.slot.name} was skipped: {duty.reason}.")
         if lines:
             last = f"{newsletter.name} {due[-1].slot.name}"
             title = f"{last} was skipped" if len(lines) == 1 else f"{len(lines)} issues were skipped"
             text = "\n".join([*lines, "Their articles go into the next issue."])
-            await self._alerts.alert(f"skip:{last}", title, text, self._desk.clock())
+            await self._alerts.event(f"skip:{last}", title, text, self._desk.clock())
 
     def _skip(self, newsletter: Newsletter, slot: Slot, reason: str) -> Issue | None:
         """Skip an issue that nobody but a check holds; None where it has gone its way since the look."""

@@ -4,9 +4,10 @@ It looks at the ledger and not at what this process did, so that a restart hides
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from digest.alerts import Alerts
 from digest.desk import Desk
@@ -22,6 +23,19 @@ STALLED = timedelta(minutes=30)
 LATEST = timedelta(days=1)
 """An end that nobody was told of for longer than this is no news any more."""
 
+KINDS = ("held:", "slow:", "stalled:")
+"""How the keys of the troubles begin that an issue may have."""
+
+
+class Moves(Protocol):
+    """What this process knows about how open issues move."""
+
+    def quiet_since(self, issue: Issue) -> datetime:
+        """Give when an open issue last moved, as far as this process knows."""
+
+    def has_moved(self, issue: Issue) -> bool:
+        """Say whether this process has seen an open issue move."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
@@ -33,14 +47,23 @@ class Seen:
     """Issues in which readers wait for a first attempt though time is up."""
 
 
-class Watcher:
-    """Looks at the ledger with an operator's eyes. `quiet_since` says when an open issue last moved."""
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A trouble of an issue. Without a `text` it may go on, and nothing new is to be told."""
 
-    def __init__(self, desk: Desk, alerts: Alerts, quiet_since: Callable[[Issue], datetime]) -> None:
-        self._desk, self._alerts, self._quiet_since = desk, alerts, quiet_since
+    key: str
+    subject: str = ""
+    text: str = ""
+
+
+class Watcher:
+    """Looks at the ledger with an operator's eyes."""
+
+    def __init__(self, desk: Desk, alerts: Alerts, moves: Moves) -> None:
+        self._desk, self._alerts, self._moves = desk, alerts, moves
 
     async def once(self) -> None:
-        """Report what has ended, and tell what is held, slow or stalled."""
+        """Report what has ended, and tell what is held, slow or stalled, and what is so no longer."""
         now = self._desk.clock()
         seen = await asyncio.to_thread(self._see, now)
         for issue in seen.ended:
@@ -48,12 +71,15 @@ class Watcher:
             if issue.reached:
                 await self._alerts.report(subject, text, now)
             else:
-                await self._alerts.alert(
-                    f"nobody:{issues.name(issue)}:{issue.finished_at}", subject, text, now
-                )
-        for issue in seen.unfinished:
-            await self._tell_if_held(issue, now)
-            await self._tell_if_slow(issue, now, waits=issue.id in seen.untried)
+                key = f"nobody:{issues.name(issue)}:{issue.finished_at}"
+                await self._alerts.event(key, subject, text, now)
+        found = {one.key: one for issue in seen.unfinished for one in self._troubles(issue, seen, now)}
+        for one in found.values():
+            if one.text:
+                await self._alerts.alert(one.key, one.subject, one.text, now)
+        for kind in KINDS:
+            await self._alerts.end(kind, now, but=found.__contains__)
+        await self._alerts.catch_up(now)
 
     def _see(self, now: datetime) -> Seen:
         with self._desk.store.read() as session:
@@ -66,7 +92,7 @@ class Watcher:
             )
 
     def _is_quiet(self, issue: Issue, now: datetime) -> bool:
-        return issue.state in OPEN and now - self._quiet_since(issue) >= STALLED
+        return issue.state in OPEN and now - self._moves.quiet_since(issue) >= STALLED
 
     def _next_slot(self, issue: Issue, now: datetime) -> str:
         """Give the name of a later slot of the same newsletter that is due; empty where there is none."""
@@ -76,22 +102,22 @@ class Watcher:
                 return latest.name if latest is not None and latest.instant > issue.due_at else ""
         return ""
 
-    async def _tell_if_held(self, issue: Issue, now: datetime) -> None:
-        name = issues.name(issue)
+    def _troubles(self, issue: Issue, seen: Seen, now: datetime) -> Iterator[Found]:
+        """Give the troubles of an issue that is not final."""
+        name, remedy = issues.name(issue), f"see digest issues show {issue.slot}, and digest doctor relay"
         # What an operator holds, an operator knows.
         if issue.state is IssueState.HELD and issue.hold_code != "operator":
-            await self._alerts.alert(f"held:{name}", f"{name} is held", f"{issue.reason}.", now)
-        else:
-            self._alerts.over(f"held:{name}")
-
-    async def _tell_if_slow(self, issue: Issue, now: datetime, *, waits: bool) -> None:
-        name, remedy = issues.name(issue), f"see digest issues show {issue.slot}, and digest doctor relay"
+            text = f"{issue.reason}. `digest issues show {issue.slot}` says more; once it is mended, "
+            text += f"`digest issues resume {issue.slot}` lets it go on."
+            yield Found(key=f"held:{name}", subject=f"{name} is held", text=text)
+        waits = issue.id in seen.untried
         if waits and (later := self._next_slot(issue, now)):
             text = f"{name} still has readers who wait for it, though {later} is due: {remedy}."
-            await self._alerts.alert(f"slow:{name}", f"{name} is slow", text, now)
+            yield Found(key=f"slow:{name}", subject=f"{name} is slow", text=text)
         if self._is_quiet(issue, now) and (waits or not issue.reached):
-            since = f"{self._quiet_since(issue):%Y-%m-%d %H:%M} UTC"
+            since = f"{self._moves.quiet_since(issue):%Y-%m-%d %H:%M} UTC"
             text = f"Nothing of {name} has been accepted or refused since {since}: {remedy}."
-            await self._alerts.alert(f"stalled:{name}", f"{name} has stalled", text, now)
-        else:
-            self._alerts.over(f"stalled:{name}")
+            yield Found(key=f"stalled:{name}", subject=f"{name} has stalled", text=text)
+        elif issue.state in OPEN and not self._moves.has_moved(issue):
+            # A process that has just begun does not know how long it has been so.
+            yield Found(key=f"stalled:{name}")

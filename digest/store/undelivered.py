@@ -67,7 +67,7 @@ def undelivered(session: Session, issue_id: int) -> Iterator[Undelivered]:
                 email=row.email or "",
                 state=(state := DeliveryState(row.state)),
                 code=row.code,
-                kind=_why(row.standing) if state is DeliveryState.WITHDRAWN else row.kind or "",
+                kind=why_withdrawn(row.standing) if state is DeliveryState.WITHDRAWN else row.kind or "",
                 reply=row.reply or "",
                 at=datetime.fromtimestamp(row.at, UTC) if row.at else None,
                 next_at=datetime.fromtimestamp(row.next_at, UTC) if state is DeliveryState.PENDING else None,
@@ -75,7 +75,7 @@ def undelivered(session: Session, issue_id: int) -> Iterator[Undelivered]:
         after = page[-1].subscriber_id
 
 
-def _why(standing: SubscriberState | None) -> str:
+def why_withdrawn(standing: SubscriberState | None) -> str:
     """Say why a delivery was withdrawn, by what has become of its subscriber."""
     match standing:
         case None:

@@ -100,7 +100,7 @@ async def test_an_issue_whose_last_message_is_taken_during_the_stop_is_reported(
 async def test_a_feed_that_hangs_does_not_hold_up_a_stop(store: Store, tmp_path: Path) -> None:
     async with press(store, tmp_path) as room:
         desk = room.desk()
-        service = Service(desk, Alerts(desk.settings), last_look=0.1)
+        service = Service(desk, Alerts(desk), last_look=0.1)
         room.site.hold["/feed"] = threading.Event()
         stop = asyncio.Event()
         running = asyncio.create_task(service.run(stop, Pages(room).serve))
@@ -132,7 +132,7 @@ async def test_a_mistake_of_the_program_ends_the_service_in_order_and_is_raised(
 
         desk, pages = replace(room.desk(), clock=mistaken), Pages(room)
         with pytest.raises(ZeroDivisionError):
-            await Service(desk, Alerts(desk.settings)).run(asyncio.Event(), pages.serve)
+            await Service(desk, Alerts(desk)).run(asyncio.Event(), pages.serve)
         assert pages.open_at_stop == 0
 
 

@@ -111,7 +111,7 @@ class Press:
     def service(self) -> Service:
         """A service as it is after a restart."""
         desk = self.desk()
-        return Service(desk, Alerts(desk.settings))
+        return Service(desk, Alerts(desk))
 
     def publish(self, slug: str, *, minutes_ago: int = 10, title: str = "") -> Story:
         published_at = self.clock() - timedelta(minutes=minutes_ago)

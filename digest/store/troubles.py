@@ -1,0 +1,54 @@
+"""Troubles that last, in the ledger: so that a restart neither tells one anew nor forgets that it is open."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, delete, select
+
+from digest.store.tables import TroubleRow
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """Something that is wrong. `key` tells it from every other."""
+
+    key: str
+    subject: str
+    since: datetime
+    next_at: datetime
+    """When it may be told again."""
+    told: bool = False
+    """Whether anybody has been told."""
+
+
+def listing(session: Session) -> list[Trouble]:
+    """Give every trouble that is open, oldest first."""
+    found = session.exec(select(TroubleRow).order_by(col(TroubleRow.since), col(TroubleRow.key)))
+    return [
+        Trouble(key=row.key, subject=row.subject, since=row.since, next_at=row.next_at, told=row.told)
+        for row in found
+    ]
+
+
+def keep(session: Session, trouble: Trouble) -> None:
+    """Write a trouble, in place of what is known of it."""
+    session.merge(
+        TroubleRow(
+            key=trouble.key,
+            subject=trouble.subject,
+            since=trouble.since,
+            next_at=trouble.next_at,
+            told=trouble.told,
+        )
+    )
+    session.flush()
+
+
+def forget(session: Session, key: str) -> None:
+    """Remove a trouble that is over."""
+    session.connection().execute(delete(TroubleRow).where(col(TroubleRow.key) == key))
+
+
+def purge(session: Session, before: datetime) -> None:
+    """Remove what nobody has found, or said to be over, since then: what it was about is no more."""
+    session.connection().execute(delete(TroubleRow).where(col(TroubleRow.next_at) < before))
