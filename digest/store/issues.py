@@ -188,13 +188,19 @@ def approve(session: Session, issue: Issue, now: datetime) -> Issue:
     return approved
 
 
+def lock_batches(session: Session, issue_id: int) -> None:
+    """Let nobody tick in an issue's batches, or give one back, until this transaction ends. Before all else.
+
+    A tick proves its batches before it looks at the issue, so it is either through or sees what is done here.
+    """
+    batches = sa.select(BATCH.c.seq).where(BATCH.c.issue_id == issue_id).order_by(BATCH.c.seq)
+    session.connection().execute(batches.with_for_update())
+
+
 def cancel(session: Session, issue: Issue, reason: str, now: datetime) -> Issue:
     """End an issue that is not final. What was accepted stays so; what was not on the wire is withdrawn."""
     connection = session.connection()
-    # A tick proves its batches before it looks at the issue, so it is either through or sees the end.
-    connection.execute(
-        sa.select(BATCH.c.seq).where(BATCH.c.issue_id == issue.id).order_by(BATCH.c.seq).with_for_update()
-    )
+    lock_batches(session, issue.id)
     cancelled = move(
         session,
         issue,

@@ -16,7 +16,7 @@ from sqlmodel import Session
 
 from digest.errors import IssueError
 from digest.model import DeliveryState, Issue, IssueState, Recipient, SubscriberState
-from digest.store import issues
+from digest.store import issues, locks
 from digest.store.prepared import Prepared, hand
 from digest.store.tables import BATCH, DELIVERY, ISSUE, SUBSCRIBER, SUBSCRIPTION
 
@@ -291,25 +291,29 @@ def release(session: Session, batch: Batch) -> bool:
     False where another holds it now.
     """
     connection = session.connection()
-    mine = (
-        DELIVERY.c.issue_id == batch.issue_id,
-        DELIVERY.c.subscriber_id.between(batch.first_id, batch.last_id),
-    )
+    held = (BATCH.c.issue_id == batch.issue_id, BATCH.c.seq == batch.seq, BATCH.c.token == batch.token)
+    # First of all, and so kept until the end: rows that somebody reopens meanwhile open it again after this.
+    if connection.execute(sa.update(BATCH).where(*held).values(token=BATCH.c.token)).rowcount != 1:
+        return False
     pending, earliest = connection.execute(
         sa.select(sa.func.count(), sa.func.min(DELIVERY.c.next_at)).where(
-            *mine, DELIVERY.c.state.in_((DeliveryState.PENDING.value, DeliveryState.SUBMITTING.value))
+            DELIVERY.c.issue_id == batch.issue_id,
+            DELIVERY.c.subscriber_id.between(batch.first_id, batch.last_id),
+            DELIVERY.c.state.in_((DeliveryState.PENDING.value, DeliveryState.SUBMITTING.value)),
         )
     ).one()
-    update = (
+    connection.execute(
         sa.update(BATCH)
-        .where(BATCH.c.issue_id == batch.issue_id, BATCH.c.seq == batch.seq, BATCH.c.token == batch.token)
+        .where(*held)
         .values(done=pending == 0, not_before=max(earliest or 0, 0) if pending else 0)
     )
-    return connection.execute(update).rowcount == 1
+    return True
 
 
 def finish(session: Session, issue: Issue, now: datetime) -> Issue | None:
     """Call an issue sent if nothing of it is pending or on the wire; None where something is."""
+    # Whoever reopens deliveries meanwhile is through by now, or finds the issue ended.
+    locks.issue(session, issue.id)
     counted = issues.counts(session, issue.id)
     if counted.open:
         return None
@@ -332,7 +336,9 @@ def reopen(session: Session, issue: Issue, states: Sequence[DeliveryState], now:
     IssueError where the issue was never sent, or is cancelled.
     """
     connection = session.connection()
-    here = issues.get(session, issue.id)
+    # As one who cancels does. Whoever gives a batch back, or ends the issue, waits for this or comes before.
+    issues.lock_batches(session, issue.id)
+    here = locks.issue(session, issue.id)
     if here.state not in REOPENED:
         raise IssueError(
             f"{issues.name(here)} is {here.state.value}: only what was being sent can be tried again."

@@ -3,15 +3,34 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 
 import pytest
-from ledger_scene import NOW, SLOT, accepted, claim_all, counts, draft, due, readers, sending, take, turn
+from ledger_scene import (
+    NOW,
+    SLOT,
+    accepted,
+    claim_all,
+    counts,
+    draft,
+    due,
+    readers,
+    sending,
+    state,
+    take,
+    turn,
+)
+from sqlmodel import Session
 
 from digest.errors import IssueError
-from digest.model import Counts
+from digest.model import Counts, DeliveryState, Issue, IssueState
 from digest.store import issues, ledger, subscribers
 from digest.store.database import Store
+from digest.store.ledger import Batch
 from digest.store.subscribers import Newcomer
+from digest.store.tick import Result
+
+Act = Callable[[Session], object]
 
 
 @pytest.fixture
@@ -95,6 +114,68 @@ def test_cancelling_leaves_nothing_pending_whatever_a_tick_does_meanwhile(store:
     counted = counts(store, issue)
     assert (counted.pending, counted.accepted, counted.total) == (0, 5, 20)
     assert claim_all(store, batch) == []
+
+
+def refused(store: Store) -> tuple[Issue, Batch]:
+    """An issue of which one delivery was refused and nothing is open, in its sender's hands still."""
+    (reader,) = readers(store, 1)
+    issue = sending(store)
+    batch = take(store, issue)
+    claim_all(store, batch)
+    turn(store, batch, results=[Result(subscriber_id=reader, state=DeliveryState.REFUSED, code=550)])
+    return issue, batch
+
+
+def overlapping(first: Store, act: Act, other: Store, then: Act) -> object:
+    """Do one thing, and a second one from before the first is committed; give what the second came to."""
+    begun, results = threading.Event(), list[object]()
+
+    def second() -> None:
+        begun.set()
+        try:
+            with other.write() as session:
+                results.append(then(session))
+        except IssueError as error:
+            results.append(error)
+
+    thread = threading.Thread(target=second)
+    with first.write() as session:
+        act(session)
+        thread.start()
+        begun.wait()
+        # As far as it comes without what the first one holds.
+        thread.join(0.1)
+    thread.join()
+    return results[0]
+
+
+def test_what_is_tried_again_while_its_batch_is_given_back_stays_to_be_done(
+    store: Store, other: Store
+) -> None:
+    issue, batch = refused(store)
+    again = partial(ledger.reopen, issue=issue, states=[DeliveryState.REFUSED], now=NOW)
+    assert overlapping(other, again, store, partial(ledger.release, batch=batch)) is True
+    with store.read() as session:
+        assert ledger.due_batches(session, issue.id, NOW) == [batch.seq]
+
+
+def test_an_issue_of_which_something_is_tried_again_just_then_does_not_end(
+    store: Store, other: Store
+) -> None:
+    issue, batch = refused(store)
+    with store.write() as session:
+        assert ledger.release(session, batch)
+    again = partial(ledger.reopen, issue=issue, states=[DeliveryState.REFUSED], now=NOW)
+    assert overlapping(other, again, store, partial(ledger.finish, issue=issue, now=NOW)) is None
+    assert (state(store, issue), counts(store, issue)) == (IssueState.SENDING, Counts(pending=1))
+
+
+def test_nothing_is_tried_again_of_an_issue_that_is_cancelled_just_then(store: Store, other: Store) -> None:
+    issue, _ = refused(store)
+    cancel = partial(issues.cancel, issue=issue, reason="a mistake", now=NOW)
+    again = partial(ledger.reopen, issue=issue, states=[DeliveryState.REFUSED], now=NOW)
+    assert isinstance(overlapping(other, cancel, store, again), IssueError)
+    assert counts(store, issue) == Counts(refused=1)
 
 
 def test_an_address_that_two_import_at_once_is_one_subscriber(store: Store, other: Store) -> None:
