@@ -1,7 +1,8 @@
 """Collects: fetches every feed, reads it off the event loop, and takes its articles into the ledger."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import httpx2
@@ -12,12 +13,16 @@ from digest.desk import Desk
 from digest.errors import FeedError
 from digest.feed.discover import discover
 from digest.feed.fetch import Failed, Fetched, Gone, NotModified, Outcome, Validators, client, fetch
-from digest.feed.read import Reading, read
-from digest.feed.urls import public
-from digest.model import FeedStatus
+from digest.model import Article, FeedStatus, LedgerArticle
+from digest.publish import booking
+from digest.publish.booking import Opened
+from digest.publish.paging import Walk
+from digest.publish.pictures import find_dead, find_pictures
+from digest.publish.reading import reading
 from digest.sample import feed as sample_feed
-from digest.store import articles, locks, moves
+from digest.store import articles, locks
 from digest.store.articles import Arrived
+from digest.store.news import Change
 
 log = structlog.get_logger()
 
@@ -30,6 +35,9 @@ AT_ONCE = 4
 GONE_PAUSE = timedelta(days=1)
 """How long a feed that its site calls gone (410) is left alone: if that was a mistake, it comes back."""
 
+GAP_HOPE = timedelta(hours=2)
+"""For so long every run tries to close a gap; then only by hand and before an issue: it is many pages."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
@@ -38,21 +46,37 @@ class Collected:
     url: str
     arrived: Arrived | None = None
     """None where the feed was not modified, or failed."""
+    changes: tuple[Change, ...] = ()
+    """Of each article that was edited, what."""
+    vanished: tuple[LedgerArticle, ...] = ()
+    """What the feed has dropped, or whose link is dead."""
+    pages: int = 1
+    gap: str = ""
+    """What may be missing, in a sentence, as long as that is so."""
     complaints: tuple[str, ...] = ()
     error: str = ""
+    shown: tuple[Article, ...] = field(default=(), repr=False)
+    """What the feed lists, over all the pages that were read."""
 
 
-async def collect(desk: Desk, *, conditional: bool = True, patient: bool = False) -> list[Collected]:
+def _nothing() -> None:
+    """Take no notice of a page."""
+
+
+async def collect(
+    desk: Desk, *, conditional: bool = True, patient: bool = False, on_page: Callable[[], None] = _nothing
+) -> list[Collected]:
     """Fetch and read every feed of the site, and judge what is new for every newsletter.
 
     Unconditionally before an issue is frozen: a 304 can hide a trashed post, a late one, an edit. `patient`
-    leaves a feed alone for as long as its site has asked for, and one that is gone for a day.
+    leaves a feed alone for as long as its site has asked for, and one that is gone for a day. `on_page` is
+    called for each further page that is asked.
     """
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def one(url: str) -> Collected:
         async with turns:
-            return await _one(desk, http, url, conditional=conditional, patient=patient)
+            return await _one(desk, http, url, conditional=conditional, patient=patient, on_page=on_page)
 
     async with client(desk.settings.site.url) as http:
         ended = await asyncio.gather(*map(one, desk.settings.site.feeds), return_exceptions=True)
@@ -62,62 +86,91 @@ async def collect(desk: Desk, *, conditional: bool = True, patient: bool = False
         if isinstance(result, BaseException):
             raise result
         collected.append(result)
+    if not conditional:
+        shown = {one.url: one.shown for one in collected if one.arrived is not None}
+        dead = await find_dead(desk, shown, on_page)
+        collected = [
+            replace(one, vanished=one.vanished + tuple(gone for gone in dead if gone.feed_url == one.url))
+            for one in collected
+        ]
+    await find_pictures(desk, on_page)
     return collected
 
 
 async def _one(
-    desk: Desk, http: httpx2.AsyncClient, url: str, *, conditional: bool, patient: bool
+    desk: Desk,
+    http: httpx2.AsyncClient,
+    url: str,
+    *,
+    conditional: bool,
+    patient: bool,
+    on_page: Callable[[], None],
 ) -> Collected:
-    status = await asyncio.to_thread(_status, desk, url)
     now = desk.clock()
+    feed = await asyncio.to_thread(booking.opened, desk, url, now)
+    status, gap = feed.status, feed.gap.said if feed.gap else ""
     if patient and status.next_try_at is not None and now < status.next_try_at:
         until = f"not asked again before {status.next_try_at:%Y-%m-%d %H:%M} UTC"
-        return Collected(url=url, error=f"{status.last_error} It is {until}.")
+        return Collected(url=url, gap=gap, error=f"{status.last_error} It is {until}.")
+    keen = feed.gap is not None and (not (conditional and patient) or now - feed.gap.at < GAP_HOPE)
     try:
-        outcome = await _fetch(desk, http, status, now, conditional=conditional)
+        outcome = await _fetch(desk, http, feed, now, conditional=conditional and not keen)
         if isinstance(outcome, NotModified):
-            await asyncio.to_thread(_not_modified, desk, status, outcome, now)
-            return Collected(url=url)
+            await asyncio.to_thread(booking.not_modified, desk, status, outcome, now)
+            return Collected(url=url, gap=gap)
         if isinstance(outcome, Fetched):
-            reading = await asyncio.to_thread(_read, outcome, now)
-            arrived = await asyncio.to_thread(_take_in, desk, status, outcome, reading, now)
-            log.info("feed.collected", feed=url, new=len(arrived.new), changed=len(arrived.changed))
-            return Collected(url=url, arrived=arrived, complaints=reading.complaints)
+            read = await reading(outcome.body, outcome.headers, url=outcome.url, now=now)
+            walk = Walk(
+                desk=desk, http=http, status=status, gap=feed.gap, keen=keen, now=now, on_page=on_page
+            )
+            trail = await walk.down(outcome, read)
+            damaged = bool(read.complaints)
+            taken = await asyncio.to_thread(booking.take_in, desk, feed, outcome, trail, now, damaged=damaged)
+            new, changed = len(taken.arrived.new), len(taken.arrived.changed)
+            log.info("feed.collected", feed=url, new=new, changed=changed, pages=trail.pages)
+            if trail.broken:
+                log.warning("feed.gap", feed=url, gap=taken.gap)
+            return Collected(
+                url=url,
+                arrived=taken.arrived,
+                changes=taken.changes,
+                vanished=taken.vanished,
+                pages=trail.pages,
+                gap=taken.gap,
+                complaints=read.complaints,
+                shown=trail.articles,
+            )
     except FeedError as error:
         reason, pause, gone = str(error), timedelta(), False
     else:
         gone = isinstance(outcome, Gone)
         reason, pause = _failure(outcome)
-    await asyncio.to_thread(_failed, desk, status, reason, now, pause=pause, gone=gone)
+    await asyncio.to_thread(booking.failed, desk, status, reason, now, pause=pause, gone=gone)
     log.warning("feed.failed", feed=url, reason=reason)
-    return Collected(url=url, error=reason)
+    return Collected(url=url, gap=gap, error=reason)
 
 
 async def _fetch(
-    desk: Desk, http: httpx2.AsyncClient, status: FeedStatus, now: datetime, *, conditional: bool
+    desk: Desk, http: httpx2.AsyncClient, feed: Opened, now: datetime, *, conditional: bool
 ) -> Outcome:
     """Fetch a feed from where it is. A page that stands for it is asked for its feed once, at first."""
+    status = feed.status
     if status.url == SAMPLE_FEED:
         body = sample_feed.feed(now, sample_feed.SITE)
         return Fetched(body=body, headers={}, url=sample_feed.SITE, validators=Validators())
-    known = Validators(etag=status.etag, last_modified=status.last_modified, body_hash=status.body_hash)
-    address = await asyncio.to_thread(_address, desk, status)
-    outcome = await fetch(http, address, known, now=now, conditional=conditional)
+    known = _validators(status)
+    outcome = await fetch(http, feed.address, known, now=now, conditional=conditional)
     if isinstance(outcome, Failed) and outcome.page and status.first_fetched_at is None:
         # Later on a page in the feed's place is an error, and guessing would mail another feed's articles.
         found = await discover(http, status.url, now=now)
-        await asyncio.to_thread(_found, desk, status, found)
+        await asyncio.to_thread(booking.found, desk, status, found)
         log.info("feed.discovered", page=status.url, feed=found)
         outcome = await fetch(http, found, known, now=now, conditional=False)
     return outcome
 
 
-def _read(outcome: Fetched, now: datetime) -> Reading:
-    """Read a feed. One that is damaged and shows nothing has failed: that is not "nothing new"."""
-    reading = read(outcome.body, outcome.headers, url=outcome.url, now=now)
-    if reading.complaints and not reading.articles:
-        raise FeedError(f"{public(outcome.url)} shows no article. {reading.complaints[0]}")
-    return reading
+def _validators(status: FeedStatus) -> Validators:
+    return Validators(etag=status.etag, last_modified=status.last_modified, body_hash=status.body_hash)
 
 
 def _failure(outcome: Failed | Gone) -> tuple[str, timedelta]:
@@ -126,55 +179,6 @@ def _failure(outcome: Failed | Gone) -> tuple[str, timedelta]:
         remedy = "give its new address in [site] feeds, or take it out"
         return f"{outcome.url} is gone for good (410): {remedy}.", GONE_PAUSE
     return outcome.reason, timedelta(seconds=outcome.retry_after or 0)
-
-
-def _status(desk: Desk, url: str) -> FeedStatus:
-    with desk.store.write() as session:
-        return articles.feed(session, url)
-
-
-def _address(desk: Desk, status: FeedStatus) -> str:
-    with desk.store.read() as session:
-        return moves.address(session, status.id)
-
-
-def _found(desk: Desk, status: FeedStatus, target: str) -> None:
-    with desk.store.write() as session:
-        moves.found(session, status.id, target)
-
-
-def _failed(
-    desk: Desk, status: FeedStatus, reason: str, now: datetime, *, pause: timedelta, gone: bool
-) -> None:
-    next_try_at = now + pause if pause else None
-    with desk.store.write() as session:
-        articles.note_fetch(session, status.id, now, last_error=reason, next_try_at=next_try_at, gone=gone)
-
-
-def _not_modified(desk: Desk, status: FeedStatus, outcome: NotModified, now: datetime) -> None:
-    kept = outcome.validators
-    with desk.store.write() as session:
-        articles.note_fetch(
-            session, status.id, now, etag=kept.etag, last_modified=kept.last_modified, gone=False
-        )
-        moves.note(session, status.id, outcome.permanent_url)
-
-
-def _take_in(desk: Desk, status: FeedStatus, outcome: Fetched, reading: Reading, now: datetime) -> Arrived:
-    # A feed that was cut off or damaged is asked for again as a whole, however sure its server is.
-    kept = Validators() if reading.complaints else outcome.validators
-    with desk.store.write() as session:
-        articles.note_fetch(
-            session,
-            status.id,
-            now,
-            etag=kept.etag,
-            last_modified=kept.last_modified,
-            body_hash=kept.body_hash,
-            gone=False,
-        )
-        moves.note(session, status.id, outcome.permanent_url)
-        return articles.upsert(session, status.id, reading.articles, now)
 
 
 def _judge(desk: Desk, now: datetime) -> None:

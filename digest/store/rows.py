@@ -1,33 +1,53 @@
 """Turns rows into the values of `model.py` and back."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from digest.model import Article, FeedStatus, Issue, LedgerArticle, Picture, Rendering
 from digest.store.tables import ArticleRow, FeedRow, IssueRow, RenderingRow
 
+SHARED = "shared"
+"""Marks a page's picture that other articles' pages name too: the site's own, which stands for none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Shown(LedgerArticle):
+    """An article with the picture of its page. Finding one is no edit: the fingerprint stays the feed's."""
+
+    feeds_fingerprint: str
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with what the feed shows."""
+        return self.feeds_fingerprint
+
 
 def article(row: ArticleRow, feed_url: str) -> LedgerArticle:
-    """Give the article of a row."""
+    """Give the article of a row, with the feed's picture, else its page's."""
     assert row.id is not None
-    return LedgerArticle(
-        id=row.id,
-        feed_url=feed_url,
-        first_seen_at=row.first_seen_at,
-        vanished=row.vanished_at is not None,
-        guid=row.guid,
-        link=row.link,
-        title=row.title,
-        published_at=row.published_at,
-        author=row.author,
-        categories=tuple(row.categories),
-        excerpt=row.excerpt,
-        picture=Picture(**row.picture) if row.picture else None,
-        comments=row.comments,
-        words=row.words,
-        protected=row.protected,
-    )
+    values: dict[str, Any] = {
+        "id": row.id,
+        "feed_url": feed_url,
+        "first_seen_at": row.first_seen_at,
+        "vanished": row.vanished_at is not None,
+        "guid": row.guid,
+        "link": row.link,
+        "title": row.title,
+        "published_at": row.published_at,
+        "author": row.author,
+        "categories": tuple(row.categories),
+        "excerpt": row.excerpt,
+        "comments": row.comments,
+        "words": row.words,
+        "protected": row.protected,
+    }
+    if row.picture:
+        return LedgerArticle(**values, picture=Picture(**row.picture))
+    if row.page_picture and not row.page_picture.get(SHARED):
+        picture = Picture(**row.page_picture)
+        return _Shown(**values, picture=picture, feeds_fingerprint=row.fingerprint)
+    return LedgerArticle(**values)
 
 
 def article_columns(value: Article) -> dict[str, Any]:

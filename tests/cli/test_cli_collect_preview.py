@@ -1,10 +1,14 @@
 import json
+import re
 import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from email import message_from_string, policy
 from pathlib import Path
 
 import pytest
 from cli_site import RENDERING, SLOT, Site
+from feed_site import FeedSite, Story, feed_site
 
 NOBODY = ('feeds = ["sample:"]', 'feeds = ["http://127.0.0.1:1/feed"]')
 
@@ -18,14 +22,69 @@ def test_collect_tells_what_is_new_and_then_that_nothing_is(site: Site) -> None:
     site.begin()
     first, second = site.digest("collect", "--json"), site.digest("collect", "--json")
     assert [first.code, second.code] == [0, 0]
-    assert json.loads(first.out)[0]["new"] == 17
-    assert json.loads(second.out)[0]["new"] == 0
+    assert len(json.loads(first.out)[0]["new"]) == 17
+    assert json.loads(second.out)[0]["new"] == []
 
 
-def test_collect_shows_a_table(site: Site) -> None:
+def test_collect_tells_of_each_article_where_it_stands_and_why_it_is_left_out(site: Site) -> None:
+    site.begin()
+    [feed] = json.loads(site.digest("collect", "--json").out)
+    assert (feed["feed"], feed["error"], feed["gap"], feed["pages"]) == ("sample:", "", "", 1)
+    waiting = [each for each in feed["new"] if each["standing"] == {"daily": "waiting"}]
+    left_out = {each["id"] for each in feed["left_out"]}
+    assert {each["id"] for each in feed["new"]} == {each["id"] for each in waiting} | left_out
+    assert left_out
+    assert {each["newsletter"] for each in feed["left_out"]} == {"daily"}
+    assert "baseline" in {each["why"] for each in feed["left_out"]}
+    assert set(waiting[0]) == {"id", "title", "link", "published_at", "standing"}
+
+
+def test_collect_shows_a_table_and_what_was_left_out(site: Site) -> None:
     said = site.begin().digest("collect")
     assert said.out.splitlines()[0].split() == ["feed", "new", "changed", "vanished", "complaints"]
     assert "17 new articles" in said.out
+    assert re.search(r"^Left out of daily: \d+ baseline\b.*\.$", said.out, re.MULTILINE)
+
+
+@pytest.fixture
+def press() -> Iterator[FeedSite]:
+    with feed_site() as found:
+        now = datetime.now(UTC)
+        found.stories.extend(
+            Story(slug=f"story-{number}", published_at=now - timedelta(minutes=number + 30))
+            for number in range(4)
+        )
+        found.per_page, found.paged = 4, "wordpress"
+        yield found
+
+
+def test_collect_tells_what_changed_and_what_vanished(site: Site, press: FeedSite) -> None:
+    site.begin(('feeds = ["sample:"]', f'feeds = ["{press.feed_url}"]')).digest("collect")
+    press.stories[0].title = "The harbour master has left"
+    del press.stories[1]
+    [feed] = json.loads(site.digest("collect", "--json").out)
+    [changed], [vanished] = feed["changed"], feed["vanished"]
+    assert (changed["title"], changed["fields"]) == ("The harbour master has left", ["title"])
+    assert vanished["link"] == f"{press.base}/story-1"
+    press.stories[0].title, press.stories[0].text = "", "She is back."
+    said = site.digest("collect").out
+    assert "changed: Story 0 (title, excerpt)" in said
+
+
+def test_collect_tells_of_a_gap_and_of_the_pages_that_were_read(site: Site, press: FeedSite) -> None:
+    site.begin(('feeds = ["sample:"]', f'feeds = ["{press.feed_url}"]')).digest("collect")
+    now = datetime.now(UTC)
+    press.stories.extend(
+        Story(slug=f"news-{number}", published_at=now - timedelta(minutes=number)) for number in range(9)
+    )
+    press.down("/feed?paged=3")
+    said = site.digest("collect")
+    assert said.code == 0
+    assert f"{press.feed_url} (2 pages)" in said.out
+    assert "may be missing" in said.err
+    press.up("/feed?paged=3")
+    [feed] = json.loads(site.digest("collect", "--json").out)
+    assert (feed["gap"], feed["pages"], len(feed["new"])) == ("", 3, 1)
 
 
 def test_a_feed_that_fails_is_exit_1_and_a_sentence(site: Site) -> None:

@@ -19,8 +19,8 @@ HOUR = timedelta(hours=1)
 PAGE = b"<!DOCTYPE html><html><head><title>Just a moment</title></head><body>Checking you</body></html>"
 
 
-async def once(room: Press, **how: bool) -> Collected:
-    [collected] = await collect(room.desk(), **how)
+async def once(room: Press, *, conditional: bool = True, patient: bool = False) -> Collected:
+    [collected] = await collect(room.desk(), conditional=conditional, patient=patient)
     return collected
 
 
@@ -213,21 +213,33 @@ async def test_two_who_collect_at_once_take_each_article_in_once(store: Store, t
 
 
 @ON_SQLITE
-async def test_a_feed_that_breaks_off_gives_what_it_has_and_is_asked_for_as_a_whole(
+async def test_a_damaged_feed_gives_what_it_has_and_is_asked_for_as_a_whole(
     store: Store, tmp_path: Path
 ) -> None:
     async with press(store, tmp_path) as room:
-        room.publish("older-story", minutes_ago=300)
         whole = room.site.answer("/feed", {})
-        end = whole.body.index(b"</item>") + len(b"</item><item><guid>")
-        room.site.answers["/feed"] = Answer(body=whole.body[:end], headers=whole.headers)
+        damaged = whole.body.replace(b"</item>", b"</item><odd></channel></rss>")
+        room.site.answers["/feed"] = Answer(body=damaged, headers=whole.headers)
         collected = await once(room)
         assert set(standing(room)) == {"ferry-runs-again"}
         assert "malformed" in collected.complaints[0]
         room.site.up()
         await once(room)
-        assert set(standing(room)) == {"ferry-runs-again", "older-story"}
         assert room.site.conditions[-1] == {}
+
+
+@ON_SQLITE
+async def test_a_feed_that_breaks_off_is_a_failure(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        room.publish("older-story", minutes_ago=300)
+        whole = room.site.answer("/feed", {})
+        end = whole.body.index(b"</item>") + len(b"</item><item><guid>")
+        room.site.answers["/feed"] = Answer(body=whole.body[:end], headers=whole.headers)
+        assert "cut off" in (await once(room)).error
+        assert standing(room) == {}
+        room.site.up()
+        await once(room)
+        assert set(standing(room)) == {"ferry-runs-again", "older-story"}
 
 
 # What sites ask for.

@@ -1,0 +1,112 @@
+"""What a fetch changes in the ledger, in one transaction: a good one, a failure, "not modified"."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from digest.desk import Desk
+from digest.feed import paging
+from digest.feed.fetch import Fetched, NotModified, Validators
+from digest.model import FeedStatus, LedgerArticle
+from digest.publish.paging import Trail
+from digest.store import articles, gaps, moves, news
+from digest.store.articles import Arrived
+from digest.store.gaps import Gap
+from digest.store.news import Change
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A feed as it stands when it is about to be asked."""
+
+    status: FeedStatus
+    address: str
+    """Where it is fetched from."""
+    gap: Gap | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What a good reading changed."""
+
+    arrived: Arrived
+    changes: tuple[Change, ...]
+    vanished: tuple[LedgerArticle, ...]
+    gap: str
+
+
+def opened(desk: Desk, url: str, now: datetime) -> Opened:
+    """Give a feed, making it known at first sight. A gap of articles too old to be mailed is let go."""
+    with desk.store.write() as session:
+        status = articles.feed(session, url)
+        gap = gaps.standing(session, status.id)
+        spans = [newsletter.max_age for newsletter in desk.settings.newsletter if url in newsletter.feeds]
+        if gap and now - gap.at > max(spans, default=timedelta()):
+            log.warning("feed.gap_left", feed=url, gap=gap.said)
+            gaps.close(session, status.id)
+            gap = None
+        return Opened(status=status, address=moves.address(session, status.id), gap=gap)
+
+
+def found(desk: Desk, status: FeedStatus, target: str) -> None:
+    """Take note of the feed that the page at the configured address names."""
+    with desk.store.write() as session:
+        moves.found(session, status.id, target)
+
+
+def failed(
+    desk: Desk, status: FeedStatus, reason: str, now: datetime, *, pause: timedelta, gone: bool
+) -> None:
+    """Take note that nothing came, and for how long the feed is left alone. All else stays as it was."""
+    next_try_at = now + pause if pause else None
+    with desk.store.write() as session:
+        articles.note_fetch(session, status.id, now, last_error=reason, next_try_at=next_try_at, gone=gone)
+
+
+def not_modified(desk: Desk, status: FeedStatus, outcome: NotModified, now: datetime) -> None:
+    """Take note that a feed is as it was."""
+    kept = outcome.validators
+    with desk.store.write() as session:
+        articles.note_fetch(
+            session, status.id, now, etag=kept.etag, last_modified=kept.last_modified, gone=False
+        )
+        moves.note(session, status.id, outcome.permanent_url)
+
+
+def take_in(
+    desk: Desk, feed: Opened, outcome: Fetched, trail: Trail, now: datetime, *, damaged: bool
+) -> Taken:
+    """Take in all that a reading listed, and whether something may be missing below it."""
+    # A feed that was cut off or damaged is asked for again as a whole, however sure its server is.
+    kept = Validators() if damaged else outcome.validators
+    feed_id = feed.status.id
+    with desk.store.write() as session:
+        said = feed.gap.said if feed.gap else ""
+        if trail.broken:
+            since = gaps.newest(session, feed_id, before=feed.gap.at if feed.gap else None)
+            said = paging.gap(since, paging.oldest(trail.articles).published_at, trail.broken)
+            gaps.note(session, feed_id, said, now)
+        elif trail.reaches:
+            said = ""
+            gaps.close(session, feed_id)
+        articles.note_fetch(
+            session,
+            feed_id,
+            now,
+            etag=kept.etag,
+            last_modified=kept.last_modified,
+            body_hash=kept.body_hash,
+            gone=False,
+        )
+        moves.note(session, feed_id, outcome.permanent_url)
+        was = news.before(session, feed_id, {article.guid for article in trail.articles})
+        arrived = articles.upsert(session, feed_id, trail.articles, now)
+        return Taken(
+            arrived=arrived,
+            changes=news.changes(was, arrived.changed),
+            vanished=news.vanished(session, feed_id, now) if arrived.vanished else (),
+            gap=said,
+        )

@@ -1,0 +1,159 @@
+"""Reads a feed on, page by page, down to what is known: a site lists ten items, and may publish eleven."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import httpx2
+
+from digest.config import SAMPLE_FEED
+from digest.desk import Desk
+from digest.errors import FeedError
+from digest.feed import paging
+from digest.feed.ask import MISSING, ask
+from digest.feed.fetch import FETCH_SECONDS, MOST_BYTES, Fetched
+from digest.feed.paging import Further, Sort
+from digest.feed.read import Reading
+from digest.feed.urls import public
+from digest.model import Article, FeedStatus
+from digest.publish.reading import reading as read
+from digest.store import gaps
+from digest.store.gaps import Gap
+
+MOST_PAGES = 20
+"""Of one feed in one run: two hundred articles of WordPress' ten a page."""
+
+LEAST_LISTED = 2
+"""A feed of one item shows its newest and never more: that something was missed cannot be told by it."""
+
+UNPAGED = "all that the feed lists is new, and it has no further page; have the site list more items in it."
+CIRCLE = "the feed's pages lead in a circle."
+LIMIT = f"it is further back than {MOST_PAGES} pages; have the site list more items in its feed."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trail:
+    """What a feed lists, over all the pages that were read."""
+
+    articles: tuple[Article, ...]
+    """In the feed's order, each once."""
+    pages: int = 1
+    reaches: bool = False
+    """Whether they lead down to what was known, or to the feed's very end: nothing is missing."""
+    broken: str = ""
+    """Why they end before that, in a sentence. Neither of both where that was not tried."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Page:
+    body: bytes
+    url: str
+    guids: frozenset[str]
+    reaches: bool = False
+
+
+@dataclass(kw_only=True)
+class Walk:
+    """One run's way through a feed that is known already. `gap` is what an earlier run left open."""
+
+    desk: Desk
+    http: httpx2.AsyncClient
+    status: FeedStatus
+    gap: Gap | None
+    keen: bool
+    """Whether an open gap is worth several pages now."""
+    now: datetime
+    on_page: Callable[[], None]
+    _found: dict[str, Article] = field(default_factory=dict, init=False)
+    _asked: set[str] = field(default_factory=set, init=False)
+
+    async def down(self, first: Fetched, reading: Reading) -> Trail:
+        """Read on where the oldest item is new, one page after the other, until one is known."""
+        listed = reading.articles
+        self._found = {article.guid: article for article in listed}
+        if self.status.first_fetched_at is None or self.status.url == SAMPLE_FEED or not listed:
+            return self._trail(1)
+        if await self._meets_known(listed):
+            return self._trail(1, reaches=True)
+        if self.gap and not self.keen and await self._meets_known(listed, above=True):
+            return self._trail(1)
+        return await self._on(_Page(body=first.body, url=first.url, guids=frozenset(self._found)))
+
+    async def _on(self, page: _Page) -> Trail:
+        first = page.url
+        self._asked = {first}
+        for pages in range(1, MOST_PAGES):
+            further = paging.further(page.body, here=page.url, first=first, number=pages)
+            if further is None:
+                return await self._at_end(pages, sure=pages > 1)
+            try:
+                found = await self._turn(further, page)
+            except FeedError as error:
+                return self._trail(pages, broken=str(error))
+            if found is None:
+                return await self._at_end(pages, sure=pages > 1 or further.sort is Sort.WORDPRESS)
+            if not found.guids - page.guids:
+                # It knows no pages, and gives the first one whatever it is asked; or the last one.
+                return await self._at_end(pages, sure=pages > 1)
+            if found.reaches:
+                return self._trail(pages + 1, reaches=True)
+            page = found
+        return self._trail(MOST_PAGES, broken=LIMIT)
+
+    async def _turn(self, further: Further, before: _Page) -> _Page | None:
+        """Read one page on; None past the end. Raises FeedError where it does not come."""
+        if further.url in self._asked:
+            raise FeedError(CIRCLE)
+        self._asked.add(further.url)
+        self.on_page()
+        answer = await ask(self.http, further.url, seconds=FETCH_SECONDS, most=MOST_BYTES)
+        if answer.status in MISSING and further.sort is not Sort.NAMED:
+            return None
+        if not answer.came:
+            raise FeedError(answer.reason)
+        listed = (await read(answer.body, answer.headers, url=answer.url, now=self.now)).articles
+        if not listed:
+            return None
+        guids = frozenset(article.guid for article in listed)
+        if not guids - self._found.keys() and guids != before.guids:
+            raise FeedError(CIRCLE)
+        for article in listed:
+            self._found.setdefault(article.guid, article)
+        if not paging.is_whole(answer.body):
+            raise FeedError(f"{public(answer.url)} was cut off.")
+        self._asked.add(answer.url)
+        reaches = await self._meets_known(listed)
+        return _Page(body=answer.body, url=answer.url, guids=guids, reaches=reaches)
+
+    def _trail(self, pages: int, *, reaches: bool = False, broken: str = "") -> Trail:
+        return Trail(articles=tuple(self._found.values()), pages=pages, reaches=reaches, broken=broken)
+
+    async def _at_end(self, pages: int, *, sure: bool) -> Trail:
+        """Judge a feed that does not go on. Not `sure`, it may be one that has no pages, and lists but a few.
+
+        Then nothing is known to be missing where it lists fewer than it did at first: it has made room.
+        """
+        if sure or not await asyncio.to_thread(self._is_full):
+            return self._trail(pages, reaches=sure or self.gap is None)
+        return self._trail(pages, broken=UNPAGED)
+
+    def _is_full(self) -> bool:
+        with self.desk.store.read() as session:
+            if gaps.newest(session, self.status.id, before=self._below) is None:
+                return False
+            return len(self._found) >= max(LEAST_LISTED, gaps.window(session, self.status.id))
+
+    @property
+    def _below(self) -> datetime | None:
+        return self.gap.at if self.gap else None
+
+    async def _meets_known(self, listed: Sequence[Article], *, above: bool = False) -> bool:
+        """Whether a page's oldest article is known: since before the gap, or `above` it too."""
+        return await asyncio.to_thread(self._is_known, listed, None if above else self._below)
+
+    def _is_known(self, listed: Sequence[Article], before: datetime | None) -> bool:
+        last = paging.oldest(listed)
+        path = paging.own_path(last, listed)
+        with self.desk.store.read() as session:
+            return gaps.is_known(session, self.status.id, last.guid, path, before=before)

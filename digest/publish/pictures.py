@@ -1,0 +1,153 @@
+"""Asks articles' own pages: for a picture where the feed has none, and whether they are still there."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+
+import httpx2
+import structlog
+
+from digest.config import SAMPLE_FEED
+from digest.desk import Desk
+from digest.feed.ask import MISSING, ask
+from digest.feed.guard import guarded_client
+from digest.feed.page import picture
+from digest.model import Article, LedgerArticle, Picture
+from digest.store import pages
+
+log = structlog.get_logger()
+
+AT_ONCE = 4
+"""Pages that are asked at the same time."""
+MOST_PICTURES, MOST_LINKS = 30, 20
+"""In one run; the others have their turn in the next."""
+PAGE_SECONDS = 15.0
+ALL_SECONDS = 60.0
+"""A slow site costs an issue a minute, and not its time."""
+MOST_PAGE_BYTES = 1024 * 1024
+"""The head is wanted, which comes first; what follows is cut off."""
+PROBE_BYTES = 4096
+
+# These answer for GET otherwise than for HEAD: some sites know no HEAD, or call everything missing to it.
+_ASK_AGAIN = MISSING | {405, 501}
+
+
+async def find_pictures(desk: Desk, on_page: Callable[[], None]) -> None:
+    """Ask the pages of articles that the next issues may hold, each once ever, for the picture they name."""
+    if not desk.settings.site.page_pictures:
+        return
+    wanted = await asyncio.to_thread(_unpictured, desk)
+    found: dict[int, Picture | None] = {}
+
+    async def one(client: httpx2.AsyncClient, article: LedgerArticle) -> None:
+        found[article.id] = await _picture(client, article)
+        on_page()
+
+    await _each(desk, wanted, one)
+    if found:
+        await asyncio.to_thread(_note, desk, found)
+        pictured = sum(picture is not None for picture in found.values())
+        log.info("pages.asked", pages=len(found), pictures=pictured)
+
+
+async def find_dead(
+    desk: Desk, shown: Mapping[str, Sequence[Article]], on_page: Callable[[], None]
+) -> list[LedgerArticle]:
+    """Ask the links of articles that wait and that their feed, by its URL, does not list any more.
+
+    What answers 404 or 410 has vanished, and is given. Where a site says so of an article too that its feed
+    has just listed, its answers say nothing.
+    """
+    suspects = await asyncio.to_thread(_unlisted, desk, shown)
+    dead: list[LedgerArticle] = []
+    liars: set[str] = set()
+
+    async def one(client: httpx2.AsyncClient, article: LedgerArticle) -> None:
+        if await _is_missing(client, article.link):
+            dead.append(article)
+        on_page()
+
+    async def listed(client: httpx2.AsyncClient, article: LedgerArticle) -> None:
+        newest = max(shown[article.feed_url], key=lambda each: each.published_at)
+        if await _is_missing(client, newest.link):
+            liars.add(article.feed_url)
+            log.warning("links.unreliable", feed=article.feed_url, link=newest.link)
+
+    await _each(desk, suspects, one)
+    checked = {article.feed_url: article for article in dead if shown[article.feed_url]}
+    await _each(desk, checked.values(), listed)
+    believed = [a for a in dead if a.feed_url in checked and a.feed_url not in liars]
+    if believed:
+        await asyncio.to_thread(_vanish, desk, [article.id for article in believed])
+        for article in believed:
+            log.info("article.vanished", article=article.id, link=article.link)
+    return believed
+
+
+async def _each(
+    desk: Desk,
+    articles: Iterable[LedgerArticle],
+    one: Callable[[httpx2.AsyncClient, LedgerArticle], Awaitable[None]],
+) -> None:
+    """Do something for each, a few at once, with a client that goes where its feed may lead us."""
+    turns = asyncio.Semaphore(AT_ONCE)
+    asked = list(articles)
+    contact = desk.settings.site.url
+    async with contextlib.AsyncExitStack() as stack:
+        clients = {}
+        for url in {article.feed_url for article in asked}:
+            made = await asyncio.to_thread(guarded_client, contact, url)
+            clients[url] = await stack.enter_async_context(made)
+
+        async def in_turn(article: LedgerArticle) -> None:
+            async with turns:
+                await one(clients[article.feed_url], article)
+
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ALL_SECONDS):
+                await asyncio.gather(*map(in_turn, asked))
+
+
+async def _picture(client: httpx2.AsyncClient, article: LedgerArticle) -> Picture | None:
+    page = await ask(client, article.link, seconds=PAGE_SECONDS, most=MOST_PAGE_BYTES, cut=True)
+    kind = page.headers.get("content-type", "text/html")
+    if not page.came or "html" not in kind.lower():
+        log.debug("page.none", article=article.id, link=article.link, reason=page.reason or kind)
+        return None
+    return await asyncio.to_thread(picture, page.body, url=page.url, content_type=kind)
+
+
+async def _is_missing(client: httpx2.AsyncClient, link: str) -> bool:
+    head = await ask(client, link, method="HEAD", seconds=PAGE_SECONDS, most=PROBE_BYTES, cut=True)
+    if head.status not in _ASK_AGAIN:
+        return False
+    page = await ask(client, link, seconds=PAGE_SECONDS, most=PROBE_BYTES, cut=True)
+    return page.status in MISSING
+
+
+def _unpictured(desk: Desk) -> list[LedgerArticle]:
+    names = [newsletter.name for newsletter in desk.settings.newsletter]
+    feeds = [url for url in desk.settings.site.feeds if url != SAMPLE_FEED]
+    with desk.store.read() as session:
+        return pages.unpictured(session, names, feeds, MOST_PICTURES)
+
+
+def _unlisted(desk: Desk, shown: Mapping[str, Sequence[Article]]) -> list[LedgerArticle]:
+    names = [newsletter.name for newsletter in desk.settings.newsletter]
+    feeds = [url for url in shown if url != SAMPLE_FEED]
+    listed = {(url, article.guid) for url, each in shown.items() for article in each}
+    with desk.store.read() as session:
+        waiting = pages.waiting(session, names, feeds)
+    return [each for each in waiting if (each.feed_url, each.guid) not in listed][:MOST_LINKS]
+
+
+def _note(desk: Desk, found: Mapping[int, Picture | None]) -> None:
+    with desk.store.write() as session:
+        pages.note_pictures(session, found, desk.clock())
+
+
+def _vanish(desk: Desk, ids: Collection[int]) -> None:
+    now: datetime = desk.clock()
+    with desk.store.write() as session:
+        pages.vanish(session, ids, now)

@@ -1,0 +1,79 @@
+"""Gaps of feeds: what may be missing between what is known and the oldest that a reading listed.
+
+A gap is remembered from when it arose. What was seen before that lies below it, and a later reading that
+leads down to any of it has closed it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from digest.store.tables import ArticleRow, FeedRow
+from digest.stories import other_scheme
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """What may be missing, in a sentence, and since when that is known."""
+
+    said: str
+    at: datetime
+
+
+def standing(session: Session, feed_id: int) -> Gap | None:
+    """Give the gap of a feed that nothing has closed yet."""
+    row = session.get_one(FeedRow, feed_id)
+    return Gap(said=row.gap, at=row.gap_at) if row.gap and row.gap_at else None
+
+
+def note(session: Session, feed_id: int, said: str, now: datetime) -> None:
+    """Remember a gap. One that is open already keeps its time: it reaches down to what was known then."""
+    row = session.get_one(FeedRow, feed_id)
+    row.gap, row.gap_at = said, row.gap_at or now
+    session.add(row)
+
+
+def close(session: Session, feed_id: int) -> None:
+    """Forget a feed's gap."""
+    row = session.get_one(FeedRow, feed_id)
+    row.gap = row.gap_at = None
+    session.add(row)
+
+
+def is_known(session: Session, feed_id: int, guid: str, path: str, *, before: datetime | None) -> bool:
+    """Whether a feed has shown an article, by its guid or, where one is given, its page's path.
+
+    `before`: it must have been seen before that.
+    """
+    mine = _below(feed_id, before)
+    guids = [one for one in (guid, other_scheme(guid)) if one]
+    named = session.exec(select(ArticleRow.id).where(*mine, col(ArticleRow.guid).in_(guids)).limit(1))
+    if named.first() is not None:
+        return True
+    if not path:
+        return False
+    ends = sa.or_(*(col(ArticleRow.link).endswith(end, autoescape=True) for end in (path, f"{path}/")))
+    return any(
+        urlsplit(link).path.rstrip("/") == path
+        for link in session.exec(select(ArticleRow.link).where(*mine, ends))
+    )
+
+
+def newest(session: Session, feed_id: int, *, before: datetime | None) -> datetime | None:
+    """Give the time of the newest article that a feed has shown, None where it has shown none."""
+    return session.exec(select(sa.func.max(ArticleRow.published_at)).where(*_below(feed_id, before))).one()
+
+
+def window(session: Session, feed_id: int) -> int:
+    """Give how many articles a feed listed when it was first read."""
+    row = session.get_one(FeedRow, feed_id)
+    first = (ArticleRow.feed_id == feed_id, ArticleRow.first_seen_at == row.first_fetched_at)
+    return session.exec(select(sa.func.count()).select_from(ArticleRow).where(*first)).one()
+
+
+def _below(feed_id: int, before: datetime | None) -> tuple[sa.ColumnElement[bool], ...]:
+    mine = col(ArticleRow.feed_id) == feed_id
+    return (mine,) if before is None else (mine, col(ArticleRow.first_seen_at) < before)

@@ -1,0 +1,364 @@
+"""Collecting on: what has fallen off a feed's first page is read from the next, and a gap is told."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from feed_site import Answer, Story
+from press import ON_SQLITE, Press, press
+
+from digest.publish import Collected, collect
+from digest.publish.paging import MOST_PAGES
+from digest.store import articles, gaps
+from digest.store.database import Store
+from digest.store.gaps import Gap
+
+pytestmark = ON_SQLITE
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+PER_PAGE = 4
+
+
+async def once(room: Press, *, conditional: bool = True, patient: bool = False) -> Collected:
+    [collected] = await collect(room.desk(), conditional=conditional, patient=patient)
+    return collected
+
+
+def gap(room: Press) -> Gap | None:
+    with room.store.read() as session:
+        return gaps.standing(session, 1)
+
+
+def known(room: Press) -> set[str]:
+    with room.store.read() as session:
+        return {article.guid for article, _ in articles.listing(session, 1000)}
+
+
+def vanished(room: Press) -> set[str]:
+    with room.store.read() as session:
+        return {article.guid for article, _ in articles.listing(session, 1000) if article.vanished}
+
+
+def burst(room: Press, count: int, name: str = "new") -> set[str]:
+    """Publish so many at once, an hour after what was there."""
+    room.clock.now += max(HOUR, count * MINUTE)
+    return {room.publish(f"{name}-{number:03}", minutes_ago=count - number).slug for number in range(count)}
+
+
+@contextmanager
+def counting(room: Press) -> Iterator[list[str]]:
+    room.site.asked.clear()
+    yield room.site.asked
+
+
+async def ready(room: Press, paged: str = "wordpress", *, stories: int = 6) -> None:
+    """A site with more than a page, which has been collected once."""
+    room.site.per_page, room.site.paged = PER_PAGE, paged
+    for number in range(stories - 1):
+        room.publish(f"old-{number}", minutes_ago=60 + number)
+    with counting(room) as asked:
+        await once(room)
+    assert asked == ["/feed"]  # a first run reads one page
+
+
+@pytest.mark.parametrize("paged", ["wordpress", "names"])
+async def test_a_burst_is_read_on_until_an_article_is_known(store: Store, tmp_path: Path, paged: str) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room, paged)
+        came = burst(room, 11)
+        with counting(room) as asked:
+            collected = await once(room)
+        assert asked == ["/feed", "/feed?paged=2", "/feed?paged=3"]
+        assert collected.arrived is not None
+        assert {article.guid for article in collected.arrived.new} == came
+        assert [article.guid for article in collected.shown][:2] == ["new-010", "new-009"]
+        assert (collected.pages, collected.gap, gap(room)) == (3, "", None)
+        assert not vanished(room)
+
+
+@pytest.mark.parametrize("conditional", [True, False])
+async def test_no_page_is_asked_that_is_not_needed(store: Store, tmp_path: Path, conditional: bool) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room)
+        burst(room, PER_PAGE - 1)
+        with counting(room) as asked:
+            await once(room, conditional=conditional)
+        assert asked == ["/feed"]
+
+
+async def test_further_pages_carry_no_conditions(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room)
+        burst(room, 5)
+        room.site.conditions.clear()
+        await once(room)
+        first, second = room.site.conditions
+        assert first
+        assert second == {}
+
+
+async def test_what_was_trashed_is_seen_on_any_page(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room)
+        burst(room, 3, "middle")
+        await once(room)
+        trashed = next(story for story in room.site.stories if story.slug == "middle-001")
+        room.site.stories.remove(trashed)
+        burst(room, 9)
+        collected = await once(room)
+        assert collected.pages == 3
+        assert vanished(room) == {"middle-001"}
+        assert [article.guid for article in collected.vanished] == ["middle-001"]
+
+
+async def test_the_end_of_the_site_ends_it(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        room.site.stories.clear()
+        await ready(room, stories=1)
+        came = burst(room, 6)
+        with counting(room) as asked:
+            collected = await once(room)
+        assert asked == ["/feed", "/feed?paged=2", "/feed?paged=3"]
+        assert (collected.gap, known(room)) == ("", came)
+
+
+async def test_an_article_that_was_dated_anew_is_not_taken_for_the_end(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room)
+        came = burst(room, 7)
+        bumped = next(story for story in room.site.stories if story.slug == "old-0")
+        bumped.published_at = room.clock()
+        await once(room)
+        assert came < known(room)
+
+
+async def test_a_site_that_has_moved_is_known_by_its_paths(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room)
+        body = room.site.answer("/feed", {}).body.replace(
+            b'isPermaLink="false">', b'isPermaLink="false">moved-'
+        )
+        room.site.answers["/feed"] = Answer(body=body)
+        with counting(room) as asked:
+            assert (await once(room)).gap == ""
+        assert asked == ["/feed"]
+
+
+# Gaps.
+
+
+async def test_a_page_that_fails_is_a_gap_and_what_came_before_it_is_kept(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room)
+        burst(room, 11)
+        room.site.down("/feed?paged=3")
+        collected = await once(room)
+        assert len(known(room)) == PER_PAGE + 2 * PER_PAGE
+        assert collected.gap == (
+            "What was published between 2026-11-23 19:50 and 2026-11-23 20:52 UTC may be missing: "
+            f"{room.site.feed_url}?paged=3 answers 500."
+        )
+        assert collected.error == ""
+        assert gap(room) == Gap(said=collected.gap, at=room.clock())
+        assert not vanished(room)
+
+
+@pytest.mark.parametrize("more", [0, 2, 9])
+async def test_a_gap_is_closed_by_the_next_run_that_can(store: Store, tmp_path: Path, more: int) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room)
+        came = burst(room, 11)
+        room.site.down("/feed?paged=3")
+        await once(room)
+        if more:
+            came |= burst(room, more, "later")
+        for number in range(1, 10):
+            room.site.up(f"/feed?paged={number}")
+        collected = await once(room, patient=True)
+        assert came < known(room)
+        assert (collected.gap, gap(room)) == ("", None)
+        with counting(room) as asked:
+            await once(room)
+        assert asked == ["/feed"]
+
+
+async def test_a_second_gap_before_the_first_is_closed_loses_nothing(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room)
+        came = burst(room, 11)
+        room.site.down("/feed?paged=2")
+        first = await once(room)
+        since = room.clock()
+        came |= burst(room, 9, "later")
+        second = await once(room)
+        assert first.gap != second.gap
+        found = gap(room)
+        assert found is not None
+        assert (found.said, found.at) == (second.gap, since)
+        room.site.up("/feed?paged=2")
+        assert (await once(room)).gap == ""
+        assert came < known(room)
+
+
+async def test_an_old_gap_is_tried_by_hand_and_before_an_issue_and_left_alone_otherwise(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room)
+        burst(room, 11)
+        room.site.down("/feed?paged=2")
+        await once(room)
+        said = gap(room)
+        assert said is not None
+        for span, how, pages in (
+            (HOUR, {"patient": True}, 2),
+            (3 * HOUR, {"patient": True}, 1),
+            (3 * HOUR, {"patient": True, "conditional": False}, 2),
+            (3 * HOUR, {}, 2),
+        ):
+            room.clock.now = said.at + span
+            with counting(room) as asked:
+                assert (await once(room, **how)).gap == said.said
+            assert len(asked) == pages
+        assert gap(room) == said
+
+
+async def test_a_gap_that_a_failing_feed_has_stays_and_is_told(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room)
+        burst(room, 11)
+        room.site.down("/feed?paged=2")
+        told = (await once(room)).gap
+        room.site.down()
+        collected = await once(room)
+        assert collected.error
+        assert collected.gap == told
+
+
+async def test_a_gap_is_let_go_once_nobody_would_mail_what_is_in_it(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room)
+        burst(room, 11)
+        room.site.down("/feed?paged=2")
+        await once(room)
+        room.clock.now += 7 * DAY
+        assert (await once(room)).gap
+        room.clock.now += HOUR
+        assert (await once(room)).gap == ""
+        assert gap(room) is None
+
+
+async def test_so_many_pages_are_a_runs_most(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room)
+        burst(room, (MOST_PAGES + 1) * PER_PAGE)
+        with counting(room) as asked:
+            collected = await once(room)
+        assert len(asked) == collected.pages == MOST_PAGES
+        assert "further back than 20 pages" in collected.gap
+        assert len(known(room)) == PER_PAGE + MOST_PAGES * PER_PAGE
+
+
+BROKEN = {
+    "a page": Answer(body=b"<!DOCTYPE html><title>Wait</title>", headers={"Content-Type": "text/html"}),
+    "nothing": Answer(),
+    "cut off": Answer(body=b'<?xml version="1.0"?><rss version="2.0"><channel><item><guid>x</guid><title>A'),
+    "forbidden": Answer(status=403),
+    "too many": Answer(status=429),
+    "elsewhere": Answer(status=302, headers={"Location": "ftp://nowhere.example/"}),
+    "in a circle": Answer(status=302, headers={"Location": "/feed?paged=2"}),
+    "a false compression": Answer(body=b"no gzip", headers={"Content-Encoding": "gzip"}),
+}
+
+
+@pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
+async def test_whatever_is_no_page_is_a_gap(store: Store, tmp_path: Path, answer: Answer) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room)
+        burst(room, 7)
+        room.site.answers["/feed?paged=2"] = answer
+        collected = await once(room)
+        assert collected.gap
+        assert collected.error == ""
+        assert len(known(room)) == 2 * PER_PAGE
+
+
+async def test_a_page_that_the_feed_names_and_that_is_not_there_is_a_gap(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room, "names")
+        burst(room, 7)
+        room.site.down("/feed?paged=2", 404)
+        assert "answers 404" in (await once(room)).gap
+
+
+async def test_pages_that_lead_in_a_circle_are_a_gap(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room, "names")
+        burst(room, 11)
+        page = room.site.answer("/feed?paged=2", {})
+        room.site.answers["/feed?paged=2"] = Answer(body=page.body.replace(b"paged=3", b"paged=2"))
+        with counting(room) as asked:
+            assert "in a circle" in (await once(room)).gap
+        assert len(asked) == 2
+
+
+async def test_a_feed_without_further_pages_that_has_overflowed_is_a_gap(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room, paged="")
+        burst(room, 7)
+        collected = await once(room)
+        assert "no further page" in collected.gap
+        assert len(known(room)) == 2 * PER_PAGE
+
+
+async def test_a_feed_without_further_pages_that_lists_less_than_it_could_has_no_gap(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room, paged="")
+        room.site.stories.clear()
+        burst(room, PER_PAGE - 1)
+        assert (await once(room)).gap == ""
+
+
+async def test_a_feed_of_one_item_has_no_gap(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        room.site.per_page = 1
+        await once(room)
+        burst(room, 1)
+        assert (await once(room)).gap == ""
+
+
+async def test_one_feed_with_a_gap_keeps_no_other_from_being_read(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        other = f"{room.site.base}/sport"
+        room.site.feeds["/sport"] = [
+            Story(slug="match", published_at=datetime.fromisoformat("2026-11-23T19:00Z"))
+        ]
+        room.feeds = [room.site.feed_url, other]
+        room.site.per_page, room.site.paged = PER_PAGE, "wordpress"
+        await collect(room.desk())
+        burst(room, 7)
+        room.site.feeds["/sport"].append(Story(slug="result", published_at=room.clock()))
+        room.site.down("/feed?paged=2")
+        news, sport = await collect(room.desk())
+        assert news.gap
+        assert (sport.gap, sport.error) == ("", "")
+        assert "result" in known(room)
+
+
+async def test_progress_is_told_page_by_page(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        room.environ["DIGEST_SITE__PAGE_PICTURES"] = "false"
+        await ready(room)
+        burst(room, 11)
+        seen: list[int] = []
+        await collect(room.desk(), on_page=lambda: seen.append(1))
+        assert len(seen) == 2
