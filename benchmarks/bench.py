@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import feeds
 import idle
 import latency
 import machine
@@ -43,6 +44,7 @@ PARTS = {
     "latency": Part(run=latency.run, minutes=3.5, quick_minutes=0.5),
     "idle": Part(run=idle.run, minutes=1.2, quick_minutes=0.2),
     "unsubscribe": Part(run=unsubscribe.run, minutes=2.5, quick_minutes=0.6),
+    "feeds": Part(run=feeds.run, minutes=1, quick_minutes=0.2),
 }
 
 
