@@ -42,6 +42,10 @@ class LinkKind(IntEnum):
     UNSUBSCRIBE = 1
     INERT = 2
     """In mail of `send --to`: looks like an unsubscribe link and does nothing."""
+    PREFERENCES = 3
+    """A reader's own page: what is read, at which address, how to be forgotten."""
+    CONFIRM = 4
+    """What a mail to one reader asks about: `issue_id` is that mail's id and no issue's."""
 
 
 class Link(NamedTuple):

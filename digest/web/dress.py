@@ -22,7 +22,7 @@ from jinja2 import (
 )
 from jinja2.loaders import BaseLoader
 
-from digest import resources
+from digest import languages, resources
 from digest.errors import RenderError
 from digest.render import palette
 from digest.render.urls import contact_url, host
@@ -67,12 +67,15 @@ class Dress:
     """
 
     def __init__(self, pages: Pages) -> None:
-        self._jinja = _environment(pages)
-        self.style = self._render("style.css.j2", {})
+        self.languages = languages.offered(pages.site_templates)
+        self._own = languages.best([pages.language], self.languages)
+        self._jinja = {language: _environment(pages, language) for language in self.languages}
+        self.style = self._render("style.css.j2", {}, self._own)
         version = sha256(self.style.encode()).hexdigest()[:12]
-        self._jinja.globals["style_url"] = f"{pages.root}/style.css?v={version}"
-        for name, example in PAGES.items():
-            self._render(f"{name}.html.j2", example)
+        for language, jinja in self._jinja.items():
+            jinja.globals["style_url"] = f"{pages.root}/style.css?v={version}"
+            for name, example in PAGES.items():
+                self._render(f"{name}.html.j2", example, language)
 
     def page(
         self,
@@ -80,9 +83,14 @@ class Dress:
         shown: Mapping[str, object],
         status: int = 200,
         headers: Mapping[str, str] | None = None,
+        *,
+        language: str = "",
     ) -> Response:
-        """Answer with a page that nobody may keep, since a reader's state changes."""
-        text = self._render(f"{name}.html.j2", shown)
+        """Answer with a page that nobody may keep, since a reader's state changes.
+
+        `language` is the reader's (BCP 47); without one, or where there is none of it, the site's.
+        """
+        text = self._render(f"{name}.html.j2", shown, languages.best([language, self._own], self.languages))
         return HTMLResponse(text, status, headers=FLEETING | dict(headers or {}))
 
     def problem(self, problem: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
@@ -93,9 +101,9 @@ class Dress:
         """Answer with the stylesheet."""
         return Response(self.style, media_type="text/css; charset=utf-8", headers=LASTING)
 
-    def _render(self, name: str, shown: Mapping[str, object]) -> str:
+    def _render(self, name: str, shown: Mapping[str, object], language: str) -> str:
         with _mistakes_in(name):
-            return self._jinja.get_template(name).render(shown)
+            return self._jinja[language].get_template(name).render(shown)
 
 
 def json(value: object, status: int = 200) -> Response:
@@ -108,8 +116,11 @@ def plain(text: str) -> Response:
     return PlainTextResponse(text, headers=HEADERS)
 
 
-def _environment(pages: Pages) -> Environment:
-    """Give the environment of the pages' templates; the shipped ones are also there as `shipped/NAME`."""
+def _environment(pages: Pages, language: str) -> Environment:
+    """Give the environment of the pages' templates; the shipped ones are also there as `shipped/NAME`.
+
+    Its `_`, `ngettext` and `{% trans %}` speak `language`, which the templates know by that name.
+    """
     shipped = FileSystemLoader(resources.templates() / "web")
     places: list[BaseLoader] = [shipped, PrefixLoader({"shipped": shipped})]
     if pages.site_templates is not None:
@@ -121,8 +132,13 @@ def _environment(pages: Pages) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        extensions=["jinja2.ext.i18n"],
     )
+    said = languages.translations(language, pages.site_templates)
+    # What the extension adds to an environment, no type knows.
+    made.__dict__["install_gettext_translations"](said, newstyle=True)
     made.globals |= {
+        "language": language,
         "site": {
             "name": pages.site_name,
             "url": pages.site_url,
