@@ -11,7 +11,7 @@ import sys
 from digest.errors import FeedError
 from digest.feed.read import read
 
-# Octets of address space. 15 MB of feed took under 400 MB; past this the machine is better off without it.
+# Octets of address space. 15 MB of feed took 160 MiB; past this the machine is better off without it.
 MOST_MEMORY = 1 << 30
 
 
