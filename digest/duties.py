@@ -12,7 +12,10 @@ from enum import Enum
 from digest.model import Issue, IssueState, Slot
 from digest.slots import Schedule
 
-CHECKED = frozenset({"audience", "public_url"})
+QUESTION = "articles"
+"""The hold of an issue about whose articles an editor is asked."""
+
+CHECKED = frozenset({QUESTION, "audience", "public_url"})
 """Holds that a passed check lifts; the others are lifted by hand, and a quota's by time."""
 
 QUOTA_PAUSE = timedelta(hours=1)
@@ -74,7 +77,8 @@ def duties(plan: Plan, known: Sequence[Issue], *, seen_at: datetime, now: dateti
     ]
     for slot in plan.schedule.upcoming(now, 1):
         issue = by_slot.get(slot.name)
-        drafting = issue is None or issue.state in {IssueState.DRAFT, IssueState.APPROVED}
+        unfrozen = {IssueState.DRAFT, IssueState.APPROVED}
+        drafting = issue is None or issue.state in unfrozen or waits_for_check(issue)
         if drafting and now >= slot.instant - plan.draft_before:
             found.append(Duty(act=Act.DRAFT, slot=slot))
     resumed = (Slot(name=issue.slot, instant=issue.due_at) for issue in extras)

@@ -1,22 +1,31 @@
 """`digest articles`: what the feed has shown, and why an article was mailed or not."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
+from digest.cli import marking
 from digest.cli.context import open_desk
 from digest.cli.output import emit_json, moment, say, table
 from digest.errors import UsageError
-from digest.store import articles
+from digest.issue import Mark
+from digest.store import articles, marks
+from digest.store.standing import Account, in_words
 
 AsJson = Annotated[bool, typer.Option("--json", help="For a script.")]
+
+SHOWN = ("id", "title", "link", "feed_url", "published_at", "first_seen_at", "vanished", "protected")
 
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(no_args_is_help=True, help="See what the feed has shown, and what became of it.")
+    group = typer.Typer(
+        no_args_is_help=True, help="See what the feed has shown and what became of it; say what goes in."
+    )
     group.command("list")(listed)
     group.command()(why)
+    marking.register(group)
     app.add_typer(group, name="articles")
 
 
@@ -32,16 +41,27 @@ def listed(
     """
     with open_desk(ctx) as desk, desk.store.read() as session:
         found = articles.listing(session, limit)
+        marked = {article.id: marks.of_article(session, article.id) for article, _ in found}
         zone, one_newsletter = desk.settings.site.timezone, len(desk.settings.newsletter) == 1
     if as_json:
-        shown = ("id", "title", "link", "feed_url", "published_at", "first_seen_at", "vanished", "protected")
-        emit_json([{n: getattr(a, n) for n in shown} | {"standing": standing} for a, standing in found])
+        emit_json(
+            [
+                {name: getattr(article, name) for name in SHOWN}
+                | {"standing": standing, "marks": _marks(marked[article.id])}
+                for article, standing in found
+            ]
+        )
     elif found:
         table(
             ("id", "published", "standing", "title"),
             (
-                (a.id, moment(a.published_at, zone), _standing(standing, bare=one_newsletter), a.title)
-                for a, standing in found
+                (
+                    article.id,
+                    moment(article.published_at, zone),
+                    _standing(standing, marked[article.id], bare=one_newsletter),
+                    article.title,
+                )
+                for article, standing in found
             ),
             numbers=("id",),
         )
@@ -49,11 +69,19 @@ def listed(
         say("No article yet: `digest collect` reads the feeds.")
 
 
-def _standing(standing: object, *, bare: bool) -> str:
-    assert isinstance(standing, dict)
-    if bare and len(standing) == 1:
-        return str(next(iter(standing.values())))
-    return ", ".join(f"{newsletter}: {phrase}" for newsletter, phrase in standing.items())
+def _standing(standing: Mapping[str, str], marked: dict[str, Mark], *, bare: bool) -> str:
+    wishes = {name: words.partition(" by ")[0] for name, mark in marked.items() if (words := in_words(mark))}
+    told = {
+        name: f"{phrase}, {wishes[name]}" if name in wishes else phrase for name, phrase in standing.items()
+    }
+    if bare and len(told) == 1:
+        return next(iter(told.values()))
+    return ", ".join(f"{newsletter}: {phrase}" for newsletter, phrase in told.items())
+
+
+def _marks(marked: dict[str, Mark]) -> dict[str, Mark]:
+    """Give the marks that say something."""
+    return {name: mark for name, mark in marked.items() if in_words(mark)}
 
 
 def why(
@@ -62,19 +90,29 @@ def why(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Tell an article's story: when it was seen, how it was judged, which issues held it.
+    """Tell an article's story: when it was seen, how it was judged and marked, which issues held it.
 
     Example: `digest articles why 12`
     """
     with open_desk(ctx) as desk, desk.store.read() as session:
-        found = articles.why(session, article_id)
-    if found is None:
+        account = articles.why(session, article_id)
+    if account is None:
         raise UsageError(f"There is no article {article_id}: `digest articles list` shows their ids.")
-    article, lines = found
     if as_json:
-        emit_json({"id": article.id, "title": article.title, "link": article.link, "story": lines})
+        emit_json(_told(account))
         return
-    say(article.title, style="bold")
-    say(article.link)
-    for line in lines:
+    say(account.article.title, style="bold")
+    say(account.article.link)
+    for line in account.lines:
         say(f"  {line}")
+
+
+def _told(account: Account) -> dict[str, Any]:
+    return {name: getattr(account.article, name) for name in SHOWN} | {
+        "vanished_at": account.vanished_at,
+        "verdicts": account.verdicts,
+        "marks": _marks(dict(account.marks)),
+        "decisions": account.rulings,
+        "same_story": [twin.id for twin in account.twins],
+        "story": account.lines,
+    }

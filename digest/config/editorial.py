@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from digest.config.addresses import Address, Line, Mailbox, Sender, address, line
-from digest.config.kinds import NOT_YET, WHOLE, Duration, empty, listed, table
+from digest.config.kinds import NOT_YET, WHOLE, Duration, Flag, empty, listed, table
+from digest.config.rules import Rules
 from digest.config.section import Section, more_than_nothing
 from digest.config.values import (
     BaseUrl,
@@ -57,6 +58,8 @@ class Site(Section):
     """The publisher's postal address, which the law wants at the foot of every issue."""
     contact: Contact
     """A mail address or an https page where a reader finds a person."""
+    page_pictures: Flag = True
+    """Whether an article without a picture in its feed shows the one that its own page names."""
 
     @field_validator("feeds")
     @classmethod
@@ -94,6 +97,10 @@ class Newsletter(Section):
     """More articles than this are carried over to the next issue."""
     max_age: Duration = timedelta(days=7)
     """An article that is older when first seen is never mailed."""
+    include: Rules = Field(default_factory=Rules)
+    """Only articles that one of these rules names; all, if empty."""
+    exclude: Rules = Field(default_factory=Rules)
+    """No articles that one of these rules names."""
     template: Annotated[str, AfterValidator(line)] = "digest"
     """The mail's template, by name."""
     approval: Literal["automatic", "required"] = "automatic"

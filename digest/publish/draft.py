@@ -10,8 +10,9 @@ from digest.desk import Desk
 from digest.duties import waits_for_check
 from digest.issue import Selection, select
 from digest.model import Issue, IssueState, LedgerArticle, Rendering, Slot
+from digest.publish.question import hold_or_lift
 from digest.render import Edition, render
-from digest.store import articles, drafts, issues, locks
+from digest.store import articles, drafts, issues, locks, marks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,7 @@ class Draft:
     selection: Selection
     rendering: Rendering | None
     changed: tuple[str, ...] = ()
-    """Titles that were edited, trashed or mailed after approval, which took the approval back."""
+    """Titles that were edited, trashed, mailed or marked after approval, which took the approval back."""
 
 
 def edition(
@@ -71,22 +72,35 @@ def verbatim(text: str) -> str:
 
 def select_for(desk: Desk, newsletter: Newsletter, *, but_issue: int = 0) -> Selection:
     """Select what the next issue of a newsletter would hold. Changes nothing."""
+    name, feeds = newsletter.name, newsletter.feeds
     with desk.store.read() as session:
-        candidates = articles.candidates(session, newsletter.name, newsletter.feeds, but_issue=but_issue)
-        mailed = articles.mailed(session, newsletter.name, desk.clock(), but_issue=but_issue)
-    return select(candidates, max_articles=newsletter.max_articles, mailed=mailed)
+        candidates = articles.candidates(session, name, feeds, but_issue=but_issue)
+        # Thousands of them: not asked for where there is nothing to compare.
+        known = articles.known(session, name, but_issue=but_issue) if candidates else ()
+        vanished = articles.gone(session, name, feeds, but_issue=but_issue)
+        wished, held = marks.marks(session, name), marks.held(session, name)
+    return select(
+        candidates,
+        max_articles=newsletter.max_articles,
+        known=known,
+        marks=wished,
+        held=held,
+        vanished=vanished,
+        include=newsletter.include,
+        exclude=newsletter.exclude,
+    )
 
 
 def draft(desk: Desk, newsletter: Newsletter, slot: Slot) -> Draft:
     """Make or renew the draft of a slot; give an issue that is past drafting as it stands.
 
-    An approved issue whose articles were edited, trashed or mailed by another issue since becomes a draft
-    again. A draft that a check holds is renewed too. The same articles give the same bytes. Raises
-    RenderError.
+    An approved issue whose articles were edited, trashed, mailed by another issue or marked by an editor
+    since becomes a draft again. A draft that a check holds is renewed too, and held while an editor is asked
+    about articles. The same articles give the same bytes. Raises RenderError.
     """
     issue, changed = _opened(desk, newsletter, slot)
     if _at_bottom(issue) is not IssueState.DRAFT:
-        return _as_it_stands(desk, issue)
+        return _as_it_stands(desk, hold_or_lift(desk, newsletter, issue))
     selection = select_for(desk, newsletter, but_issue=issue.id)
     rendering = None
     if len(selection.articles) >= newsletter.min_articles:
@@ -104,6 +118,7 @@ def draft(desk: Desk, newsletter: Newsletter, slot: Slot) -> Draft:
                 issues.save_rendering(session, issue.id, rendering, desk.clock())
     if not renewed:
         return _as_it_stands(desk, issue)
+    issue = hold_or_lift(desk, newsletter, issue)
     return Draft(issue=issue, selection=selection, rendering=rendering, changed=changed)
 
 
@@ -121,7 +136,7 @@ def _opened(desk: Desk, newsletter: Newsletter, slot: Slot) -> tuple[Issue, tupl
             IssueState.DRAFT,
             now,
             allowed=(issue.state,),
-            reason=f"edited, trashed or mailed after approval: {', '.join(titles)}",
+            reason=f"edited, trashed, mailed or marked after approval: {', '.join(titles)}",
             approved_at=None,
             held_from=None,
             held_at=None,

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import httpx2
 import structlog
@@ -12,6 +11,7 @@ from digest.desk import Desk
 from digest.duties import waits_for_check
 from digest.feed.fetch import client
 from digest.model import Issue, IssueState
+from digest.publish.question import Obstacle, question
 from digest.store import installation, issues, ledger
 
 log = structlog.get_logger()
@@ -26,14 +26,6 @@ HALVED = 2
 """An audience this many times smaller than the last issue's is more likely a mistake than news."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Obstacle:
-    """Why an issue cannot be frozen now. `code` is kept with the hold."""
-
-    code: str
-    reason: str
-
-
 async def freeze(desk: Desk, newsletter: Newsletter, issue: Issue) -> Issue:
     """Freeze a draft or an approved issue; hold it where a check fails. Gives it as it then stands.
 
@@ -45,13 +37,17 @@ async def freeze(desk: Desk, newsletter: Newsletter, issue: Issue) -> Issue:
 
 async def obstacle(desk: Desk, newsletter: Newsletter, issue: Issue) -> Obstacle | None:
     """Say what keeps an issue from being frozen; None where nothing does."""
-    found = await asyncio.to_thread(_audience_obstacle, desk, newsletter, issue)
+    found = await asyncio.to_thread(_ledgers_obstacle, desk, newsletter, issue)
     if found is None and desk.settings.web.verify and not desk.settings.is_rehearsal:
         # What is held already is looked at again soon enough.
         pauses = () if issue.state is IssueState.HELD else PAUSES
         problem = await _public_url_problem(desk, pauses)
         found = Obstacle(code="public_url", reason=problem) if problem else None
     return found
+
+
+def _ledgers_obstacle(desk: Desk, newsletter: Newsletter, issue: Issue) -> Obstacle | None:
+    return question(desk, newsletter, issue) or _audience_obstacle(desk, newsletter, issue)
 
 
 def _audience_obstacle(desk: Desk, newsletter: Newsletter, issue: Issue) -> Obstacle | None:

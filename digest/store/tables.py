@@ -133,6 +133,8 @@ class ArticleRow(SQLModel, table=True):
     fingerprint: str
     page_asked_at: datetime | None = Field(default=None, sa_type=Instant)
     page_picture: dict[str, Any] | None = Field(default=None, sa_type=sa.JSON)
+    sudden: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
+    """Whether the reading that brought it listed nothing that its feed had shown before."""
 
 
 class JudgementRow(SQLModel, table=True):

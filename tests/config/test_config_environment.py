@@ -184,7 +184,7 @@ def test_a_mistake_in_the_environment_is_told_beside_the_files(path: Path) -> No
     path.write_text(template_text().replace("port = 587", "port = 0"))
     lines = told(path, DIGEST_WEB__PORT="many")
     assert lines == [
-        "config.toml:40: smtp.port: must be 1 or more",
+        "config.toml:43: smtp.port: must be 1 or more",
         "environment: DIGEST_WEB__PORT: must be a whole number",
     ]
 

@@ -398,7 +398,7 @@ def test_a_password_file_of_several_lines_is_the_wrong_file(tmp_path: Path) -> N
 
 def test_the_template_with_one_typo_has_one_mistake(tmp_path: Path) -> None:
     assert mistakes(tmp_path, template_text().replace("max_age", "max_aeg")) == [
-        "config.toml:22: newsletter[0].max_aeg: unknown key; did you mean max_age?"
+        "config.toml:23: newsletter[0].max_aeg: unknown key; did you mean max_age?"
     ]
 
 

@@ -1,82 +1,14 @@
 """Articles in the ledger: what comes in, what is judged, what the next issue may hold."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from ledger_scene import NOW, accepted, claim_all, counts, readers, take, turn
+from article_scene import URL, WEEK, decided, known, make, read, send, shown, waiting
+from ledger_scene import NOW, readers
 
-from digest.issue import select
-from digest.model import Article, Decision, Issue, IssueState, Picture, Slot
-from digest.store import articles, issues, ledger
-from digest.store.articles import Arrived
+from digest.model import Decision, IssueState, Picture
+from digest.store import articles, issues
 from digest.store.database import Store
-
-URL = "https://ledger.example/feed/"
-WEEK = timedelta(days=7)
-LONG_AGO = NOW - timedelta(days=60)
-
-
-def shown(guid: str, *, hours: float = 0, title: str = "", **columns: object) -> Article:
-    values = {
-        "guid": guid,
-        "link": f"https://ledger.example/{guid}/",
-        "title": title or guid,
-        "published_at": NOW - timedelta(hours=hours),
-        **columns,
-    }
-    return Article(**values)  # type: ignore[arg-type] # a test says what differs by name
-
-
-def read(store: Store, *listed: Article, now: datetime = NOW) -> Arrived:
-    with store.write() as session:
-        feed = articles.feed(session, URL)
-        articles.note_fetch(session, feed.id, now)
-        return articles.upsert(session, feed.id, listed, now)
-
-
-def known(store: Store, newsletter: str = "daily", *, since: datetime = LONG_AGO) -> None:
-    """Make the newsletter and the feed known since long ago, so that nothing is baseline."""
-    with store.write() as session:
-        feed = articles.feed(session, URL)
-        if feed.first_fetched_at is None:
-            articles.note_fetch(session, feed.id, since)
-        articles.see_newsletter(session, newsletter, "0 7 * * *", "UTC", since)
-
-
-def waiting(
-    store: Store, newsletter: str = "daily", *, now: datetime = NOW, but_issue: int = 0
-) -> dict[str, bool]:
-    """Judge, and give the candidates' guids with whether they are carried over."""
-    with store.write() as session:
-        articles.judge_new(session, newsletter, [URL], WEEK, now)
-        found = articles.candidates(session, newsletter, [URL], but_issue=but_issue)
-    return {candidate.article.guid: candidate.carried for candidate in found}
-
-
-def make(store: Store, day: int = 24, *, room: int = 20, newsletter: str = "daily") -> Issue:
-    """Draft an issue of what is waiting."""
-    slot = Slot(name=f"2026-11-{day}T07:00", instant=NOW + timedelta(days=day - 24))
-    with store.write() as session:
-        issue = issues.open_draft(session, newsletter, slot, NOW)
-        articles.judge_new(session, newsletter, [URL], WEEK, NOW)
-        chosen = select(
-            articles.candidates(session, newsletter, [URL], but_issue=issue.id),
-            max_articles=room,
-            mailed=articles.mailed(session, newsletter, NOW, but_issue=issue.id),
-        )
-        issues.save_decisions(session, issue.id, chosen)
-    return issue
-
-
-def send(store: Store, issue: Issue) -> None:
-    with store.write() as session:
-        ledger.freeze(session, issue, NOW)
-        issues.move(session, issue, IssueState.SENDING, NOW, allowed=(IssueState.FROZEN,))
-    if counts(store, issue).total:
-        batch = take(store, issue)
-        turn(store, batch, results=accepted(*claim_all(store, batch)))
-    with store.write() as session:
-        assert ledger.finish(session, issue, NOW) is not None
 
 
 def test_an_article_is_known_by_its_guid_within_its_feed(store: Store) -> None:
@@ -219,9 +151,11 @@ def test_what_an_issue_had_no_room_for_is_carried_into_the_next(store: Store) ->
     read(store, shown("new"), shown("a", hours=1), shown("b", hours=2), shown("c", hours=3))
     assert waiting(store) == {"b": True, "c": True, "new": False}
     following = make(store, 25, room=2)
-    with store.read() as session:
-        decided = [(row.guid, link.decision) for row, link in issues.decisions(session, following.id)]
-    assert decided == [("b", Decision.INCLUDED), ("c", Decision.INCLUDED), ("new", Decision.CARRIED)]
+    assert list(decided(store, following).items()) == [
+        ("b", Decision.INCLUDED),
+        ("c", Decision.INCLUDED),
+        ("new", Decision.CARRIED),
+    ]
 
 
 def test_a_story_that_returns_under_another_guid_is_a_duplicate_for_good(store: Store) -> None:
@@ -229,11 +163,10 @@ def test_a_story_that_returns_under_another_guid_is_a_duplicate_for_good(store: 
     readers(store, 2)
     read(store, shown("a", link="https://old.example/tides/"))
     send(store, make(store))
-    read(store, shown("b", title="Tides again", link="https://new.example/tides/"), shown("c"))
+    again = shown("b", title="Tides again", link="https://new.example/tides/")
+    read(store, again, shown("c"), now=NOW + timedelta(hours=1))
     issue = make(store, 25)
-    with store.read() as session:
-        decided = {row.guid: link.decision for row, link in issues.decisions(session, issue.id)}
-    assert decided == {"b": Decision.DUPLICATE, "c": Decision.INCLUDED}
+    assert decided(store, issue) == {"c": Decision.INCLUDED, "b": Decision.DUPLICATE}
     send(store, issue)
     assert waiting(store) == {}
 
@@ -292,9 +225,8 @@ def test_an_article_tells_its_whole_story(store: Store) -> None:
         assert articles.why(session, 999) is None
         assert articles.standing(session, arrived.new[2].id) == {"daily": "carried over"}
     assert found is not None
-    article, lines = found
-    assert article.guid == "b"
-    assert lines == [
+    assert found.article.guid == "b"
+    assert found.lines == [
         "first seen 2026-11-24 12:00 UTC in https://ledger.example/feed/",
         "vanished from the feed: trashed on the site",
         "daily: eligible: it belongs to the next issue that has room",

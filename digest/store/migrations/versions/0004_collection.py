@@ -14,6 +14,7 @@ def upgrade() -> None:
     op.add_column('feed', sa.Column('gap_at', sa.DateTime(timezone=True), nullable=True))
     op.add_column('article', sa.Column('page_asked_at', sa.DateTime(timezone=True), nullable=True))
     op.add_column('article', sa.Column('page_picture', sa.JSON(), nullable=True))
+    op.add_column('article', sa.Column('sudden', sa.Boolean(), nullable=False, server_default=sa.false()))
     op.create_table(
         'editor_mark',
         sa.Column('newsletter', sa.String(), nullable=False),
@@ -42,6 +43,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table('trouble')
     op.drop_table('editor_mark')
+    op.drop_column('article', 'sudden')
     op.drop_column('article', 'page_picture')
     op.drop_column('article', 'page_asked_at')
     op.drop_column('feed', 'gap_at')
