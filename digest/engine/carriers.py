@@ -172,7 +172,10 @@ class Carriers:
         self.spare = False
         offers = [one.offer(now) if one in called else NOTHING for one in self.all]
         both = zip(self.all, offers, strict=True)
-        self._held = [one for one, its in both if its is not NOTHING and not its.room and one.lanes.idle]
+        # None is leased to one that is left alone for a while: to wait for its permits would be to go round.
+        self._held = [
+            one for one, its in both if its is not NOTHING and not its.room and one.lanes.idle and one.ready
+        ]
         return [self.all[place] for place in self._weights.share(offers, count)]
 
     def unused(self, takers: Iterable[Carrier]) -> None:

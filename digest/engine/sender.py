@@ -224,7 +224,8 @@ class Sender:
 
     async def _take_batches(self) -> None:
         """Have more rows at hand than connections, as long as there are any."""
-        for running in self._jobs.values():
+        # An issue may join while the ledger is asked.
+        for running in list(self._jobs.values()):
             if (batch := put_off(running, OPEN_BATCHES)) is not None:
                 for lost in await self._in_thread(self._book.release, [batch.batch]):
                     running.lost.add(lost.seq)

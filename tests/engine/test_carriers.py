@@ -201,6 +201,17 @@ async def test_an_idle_connection_waits_for_its_relays_next_permit() -> None:
         assert 500 < here.carriers.wait() <= 600
 
 
+async def test_the_permits_of_a_relay_that_is_left_alone_are_not_waited_for() -> None:
+    async with yard((SmtpServer(), {"rate": 5}), (SmtpServer(), {"connections": 1})) as here:
+        await here.opened("a", 2)
+        await here.opened("b")
+        here["a"].barred = "our account's quota at the relay is used up"
+        here["a"].lanes.rest(60)
+        assert here.shared(1) == ["b"]
+        # None is leased for it, so that one would be asked for at once, round after round.
+        assert here.carriers.wait() == math.inf
+
+
 async def test_nothing_is_given_to_a_relay_whose_last_idle_connection_was_lost() -> None:
     server = SmtpServer()
     async with yard((server, {"connections": 1, "rate": 5})) as here:

@@ -1,8 +1,9 @@
 """Recipient domains that are to be spared: they wait, nobody else does, and nothing is lost by it."""
 
 import asyncio
+import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -23,14 +24,16 @@ from engine_ledger import (
 )
 from smtp_server import At, Bad, SmtpServer
 
+from digest.delivery.breaker import Breaker
 from digest.delivery.domains import Limit
 from digest.engine.book import Book
-from digest.engine.job import OpenBatch
+from digest.engine.job import OpenBatch, Running
 from digest.engine.sender import Sender
 from digest.errors import StoreError
 from digest.model import Counts, DeliveryState, Issue, IssueState, SubscriberState
 from digest.store import issues, ledger
 from digest.store.database import Store
+from digest.store.ledger import Batch
 from digest.store.tables import BATCH, SUBSCRIBER
 from digest.store.tick import Ticked, Turn
 
@@ -96,7 +99,7 @@ async def test_one_message_at_a_time_goes_to_a_spared_domain_while_the_others_pa
 
 
 async def test_a_spared_domains_rate_is_its_own(store: Store) -> None:
-    everybody = readers(store, 200, range(1, 9))
+    everybody = readers(store, 50, range(1, 9))
     issue = sending(store)
     async with SmtpServer() as server:
         start = time.monotonic()
@@ -164,6 +167,41 @@ async def test_more_rows_than_are_held_open_may_wait_for_their_domain_and_others
     assert max(server.recipients.index(address(number)) for number in (79, 80)) < 60
     assert counts(store, issue) == Counts(accepted=80)
     assert state(store, issue) is IssueState.SENT
+
+
+class JoinedBook(Book):
+    """Another issue joins the run while the first batch is given back."""
+
+    def __init__(self, store: Store, running: Sender, joining: Issue) -> None:
+        super().__init__(store, ask=False)
+        self._running, self._joining = running, joining
+        self._loop = asyncio.get_running_loop()
+
+    def release(self, batches: Sequence[Batch]) -> list[Batch]:
+        joined = threading.Event()
+        self._loop.call_soon_threadsafe(self._join, joined)
+        joined.wait(10)
+        return super().release(batches)
+
+    def _join(self, joined: threading.Event) -> None:
+        one = Running(job=job(self._joining), breaker=Breaker(audience=5), upcoming=deque([0]))
+        self._running._jobs.setdefault(self._joining.id, one)
+        joined.set()
+
+
+@ON_SQLITE
+async def test_an_issue_can_join_while_a_batch_makes_room_for_another(store: Store) -> None:
+    everybody = readers(store, 80, range(1, 79))
+    subscribe(store, 5, newsletter="weekly", first=1001)
+    daily, weekly = sending(store), sending(store, newsletter="weekly")
+    cut(store, daily, 2)
+    async with SmtpServer(pause=0.003) as server:
+        running = sender(store, server, connections=4, limits=ONE)
+        running._book = JoinedBook(store, running, weekly)
+        async with asyncio.timeout(20):
+            await running.run([job(daily)])
+    assert Counter(server.recipients) == everybody + Counter(address(number) for number in range(1001, 1006))
+    assert (state(store, daily), state(store, weekly)) == (IssueState.SENT, IssueState.SENT)
 
 
 def act(store: Store, issue: Issue, how: str) -> None:
