@@ -39,6 +39,11 @@ ADDRESS = re.compile(r"[^\s<>@]{1,64}@[^\s<>@]{1,255}")
 # An enhanced status (RFC 3463) that is no part of an IP address or a version.
 STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]?\d)")
 
+# Postfix puts this before whatever is said at RCPT, also before what a policy service says about the sender.
+PREAMBLE = re.compile(r"recipient address rejected: ")
+# Postfix's limits on what one client may send in a while: smtpd_client_message_rate_limit and its like.
+CLIENT_LIMIT = re.compile(r"error: too (much mail|many recipients) from\b")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
@@ -87,6 +92,7 @@ RULES = (
     Rule(kind=Kind.SLOW_DOWN, whose=Whose.OURS, code=TEMPORARY, status=r"4\.7\.(28|5\d\d|6\d\d)"),
     Rule(kind=Kind.SLOW_DOWN, whose=Whose.OURS, code=TEMPORARY, status=r"4\.7\.\d+", text=OF_REPUTATION),
     Rule(kind=Kind.SLOW_DOWN, whose=Whose.OURS, code=TEMPORARY, text=TOO_FAST, unless=OF_A_MAILBOX),
+    Rule(kind=Kind.SLOW_DOWN, whose=Whose.OURS, code=TEMPORARY, text=CLIENT_LIMIT),
     Rule(kind=Kind.RELAY_TROUBLE, whose=Whose.RELAY, code="421"),
     Rule(kind=Kind.RELAY_TROUBLE, whose=Whose.RELAY, phases=(Phase.CONNECT,), code=ANY),
     Rule(kind=Kind.RELAY_TROUBLE, whose=Whose.RELAY, phases=BEFORE_MAIL, code=TEMPORARY),
@@ -198,7 +204,7 @@ def enhanced_status(reply: Reply) -> str:
 def words(text: str) -> str:
     """Give a reply's words, as the patterns meet them."""
     bare = STATUS.sub(" ", ADDRESS.sub(" ", text[:READ_CHARACTERS]))
-    return " ".join(bare.replace("’", "'").lower().split())
+    return PREAMBLE.sub("", " ".join(bare.replace("’", "'").lower().split()))
 
 
 def _matches(rule: Rule, reply: Reply, status: str, text: str, *, lasting: bool) -> bool:

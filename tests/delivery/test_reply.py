@@ -56,6 +56,9 @@ REPLIES: dict[Kind, list[tuple[Phase, str]]] = {
         (MAIL, "450 4.2.1 Peak SMTP relay limit exceeded for customer."),
         (RCPT, "450 4.7.1 Error: too much mail, rate limit reached"),
         (MAIL, "450 4.7.0 Too many messages, slow down"),
+        (MAIL, "450 4.7.1 Error: too much mail from 192.0.2.7"),
+        (RCPT, "450 4.7.1 Error: too many recipients from 192.0.2.7"),
+        (RCPT, "450 4.7.1 <a@reader.example>: Recipient address rejected: sending rate limit exceeded"),
     ],
     Kind.QUOTA: [
         (BODY, "454 Throttling failure: Daily message quota exceeded."),
@@ -63,6 +66,7 @@ REPLIES: dict[Kind, list[tuple[Phase, str]]] = {
         (BODY, "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; Failed to process"),
         (AUTH, "451 Authentication failed: Maximum credits exceeded"),
         (MAIL, "452 4.7.1 Quota exceeded"),
+        (RCPT, "550 5.4.5 <a@reader.example>: Recipient address rejected: Daily sending limit exceeded"),
         (RCPT, "550 Domain ledger.example has exceeded the max emails per hour (126/100 (126%)) allowed."),
     ],
     Kind.SETUP: [
