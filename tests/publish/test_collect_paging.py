@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from feed_site import Answer, Story
-from press import ON_SQLITE, Press, press
+from press import ON_SQLITE, Press, press, utc
 
 from digest.publish import Collected, collect
 from digest.publish.paging import MOST_PAGES
@@ -18,6 +18,7 @@ from digest.store.gaps import Gap
 pytestmark = ON_SQLITE
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 PER_PAGE = 4
+DATA = Path(__file__).parents[1] / "feed" / "data"
 
 
 async def once(room: Press, *, conditional: bool = True, patient: bool = False) -> Collected:
@@ -362,3 +363,52 @@ async def test_progress_is_told_page_by_page(store: Store, tmp_path: Path) -> No
         seen: list[int] = []
         await collect(room.desk(), on_page=lambda: seen.append(1))
         assert len(seen) == 2
+
+
+# What a real WordPress answered.
+
+
+def wordpress(room: Press, *names: str) -> None:
+    """Serve these files as the first page, the second, and so on; then what WordPress gives past the end."""
+    rss = {"Content-Type": "application/rss+xml"}
+    past = (DATA / "t0-page5-past-end.xml").read_bytes()
+    for number in range(1, 6):
+        path = "/feed/" if number == 1 else f"/feed/?paged={number}"
+        room.site.answers[path] = Answer(status=404, body=past, headers=rss)
+    for number, name in enumerate(names, 1):
+        path = "/feed/" if number == 1 else f"/feed/?paged={number}"
+        room.site.answers[path] = Answer(body=(DATA / name).read_bytes(), headers=rss)
+
+
+@pytest.mark.parametrize("before", ["t0-page2.xml", "t0-page3.xml", "t0-page4.xml"])
+async def test_a_wordpress_that_was_not_asked_for_days_is_read_down_to_what_was_known(
+    store: Store, tmp_path: Path, before: str
+) -> None:
+    async with press(store, tmp_path, now=utc("2026-11-23 03:00")) as room:
+        room.environ["DIGEST_SITE__PAGE_PICTURES"] = "false"
+        room.feeds = [f"{room.site.base}/feed/"]
+        wordpress(room, before)
+        await once(room)
+        room.clock.now = utc("2026-11-24 03:00")
+        pages = ["t0.xml", "t0-page2.xml", "t0-page3.xml", "t0-page4.xml"]
+        wordpress(room, *pages)
+        collected = await once(room)
+        assert collected.pages == pages.index(before) + 1
+        assert collected.gap == ""
+        assert len(known(room)) == sum(
+            (DATA / page).read_text().count("<item>") for page in pages[: collected.pages]
+        )
+
+
+async def test_a_wordpress_is_read_to_its_very_end(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path, now=utc("2026-11-23 03:00")) as room:
+        room.environ["DIGEST_SITE__PAGE_PICTURES"] = "false"
+        room.feeds = [f"{room.site.base}/feed/"]
+        wordpress(room, "empty.xml")
+        await once(room)
+        room.clock.now = utc("2026-11-24 03:00")
+        wordpress(room, "t0.xml", "t0-page2.xml", "t0-page3.xml", "t0-page4.xml")
+        with counting(room) as asked:
+            collected = await once(room)
+        assert asked[-1] == "/feed/?paged=5"
+        assert (collected.pages, collected.gap, len(known(room))) == (4, "", 38)
