@@ -67,6 +67,7 @@ def judge(
         relay_failures=relay_failures,
         fresh=fresh,
     )
+    effect = _effect(outcome, decided, row)
     result = Result(
         subscriber_id=row.recipient.id,
         state=decided.state,
@@ -78,7 +79,8 @@ def judge(
         next_at=epoch(decided.next_at) if decided.next_at else 0,
         kind=outcome.kind.value,
         reply="" if outcome.kind is Kind.ACCEPTED else outcome.evidence,
-        effect=_effect(outcome, decided, row),
+        effect=effect,
+        asked=None if effect is Effect.NONE else row.recipient,
     )
     return Judged(outcome=outcome, next=decided, result=result)
 

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from digest.address import suppression_key
 from digest.delivery.retry import suppress_after_disabled, suppress_after_soft
-from digest.model import Channel, SubscriberState
+from digest.model import Channel, Recipient, SubscriberState
 from digest.store.database import insert_for
 from digest.store.installation import permanent_key
 from digest.store.tables import SUBSCRIBER, SUPPRESSION, EventRow, SubscriberRow
@@ -26,11 +26,12 @@ class Effect(Enum):
     SUPPRESS = "suppress"
 
 
-def clear(session: Session, subscriber_id: int) -> None:
-    """Forget what counted against an address: it has just accepted."""
+def clear(session: Session, subscriber_id: int, asked: Recipient | None = None) -> None:
+    """Forget what counted against an address: it has just accepted, unless `asked` has another one now."""
+    same = (SUBSCRIBER.c.address_version == asked.address_version,) if asked else ()
     session.connection().execute(
         sa.update(SUBSCRIBER)
-        .where(SUBSCRIBER.c.id == subscriber_id)
+        .where(SUBSCRIBER.c.id == subscriber_id, *same)
         .values(soft_bounces=0, first_soft_at=None, disabled_at=None)
     )
 
@@ -43,12 +44,22 @@ class Evidence:
     text: str = ""
     issue_id: int | None = None
     channel: Channel = Channel.BOUNCE
+    asked: Recipient | None = None
+    """Whom it is about, with the address that failed; None where that is the one he has now."""
 
 
 def blame(session: Session, subscriber_id: int, effect: Effect, evidence: Evidence, now: datetime) -> None:
-    """Count a failure that is the address's own, and suppress the address where that is enough."""
+    """Count a failure that is the address's own, and suppress the address where that is enough.
+
+    Against an address that its reader has taken since, it says nothing.
+    """
     row = session.get(SubscriberRow, subscriber_id, populate_existing=True, with_for_update=True)
     if row is None:
+        return
+    asked = evidence.asked
+    if asked is not None and asked.address_version != row.address_version:
+        if effect is Effect.SUPPRESS:
+            remember(session, asked.email, evidence, now)
         return
     enough = effect is Effect.SUPPRESS
     if effect is Effect.SOFT:

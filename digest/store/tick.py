@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from digest.model import DeliveryState, IssueState
+from digest.model import DeliveryState, IssueState, Recipient
 from digest.store import bounces
 from digest.store.bounces import Effect, Evidence
 from digest.store.database import insert_for
@@ -40,6 +40,8 @@ class Result(NamedTuple):
     kind: str = ""
     reply: str = ""
     effect: Effect = Effect.NONE
+    asked: Recipient | None = None
+    """Whom it is about, with the address that was asked; given where there is an effect."""
 
     @property
     def of_its_row(self) -> tuple[Any, ...]:
@@ -98,9 +100,9 @@ def tick(session: Session, issue_id: int, turns: Sequence[Turn], now: datetime) 
         if result.reply:
             _keep_reply(session, issue_id, result, now)
         if result.effect is Effect.CLEAR:
-            bounces.clear(session, result.subscriber_id)
+            bounces.clear(session, result.subscriber_id, result.asked)
         elif result.effect is not Effect.NONE:
-            evidence = Evidence(reason=result.kind, text=result.reply, issue_id=issue_id)
+            evidence = Evidence(reason=result.kind, text=result.reply, issue_id=issue_id, asked=result.asked)
             bounces.blame(session, result.subscriber_id, result.effect, evidence, now)
     return ticked
 

@@ -77,6 +77,7 @@ def test_a_refusal_of_the_recipient_is_recorded_with_its_effect(
     code, _, text = reply.partition(" ")
     told = judged(Reply(phase=Phase.RCPT, code=int(code), text=text), running)
     assert (told.result.state, told.result.effect, told.result.reply) == (state, effect, reply)
+    assert told.result.asked == (None if effect is Effect.NONE else ROW.recipient)
     assert (told.result.next_at > epoch(START)) == (state is DeliveryState.PENDING)
 
 

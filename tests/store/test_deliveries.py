@@ -18,14 +18,17 @@ from ledger_scene import (
     take,
     turn,
 )
+from sqlmodel import Session
 
+from digest.address import suppression_key
 from digest.errors import IssueError
 from digest.model import Channel, Counts, DeliveryState, IssueState, SubscriberState
 from digest.store import bounces, issues, ledger, subscribers
 from digest.store.bounces import Evidence
 from digest.store.database import Store
+from digest.store.installation import permanent_key
 from digest.store.subscribers import Newcomer, Visit
-from digest.store.tables import SUBSCRIBER, SUBSCRIPTION
+from digest.store.tables import SUBSCRIBER, SUBSCRIPTION, SUPPRESSION
 from digest.store.tick import Result, Turn, tick
 
 PAGE = Visit(channel=Channel.PAGE)
@@ -452,7 +455,56 @@ def test_a_reader_whose_address_changed_after_the_batch_was_read_is_mailed_at_th
     batch = take(store, issue)
     read = due(store, batch)
     with store.write() as session:
-        moved = {"email": "new@mail.example", "address_key": "new@mail.example", "address_version": 2}
-        session.connection().execute(sa.update(SUBSCRIBER).where(SUBSCRIBER.c.id == reader).values(moved))
+        moved(session, reader)
     (claimed,) = turn(store, batch, claim=read).claimed[batch.seq]
     assert (claimed.recipient.email, claimed.recipient.address_version) == ("new@mail.example", 2)
+
+
+def moved(session: Session, reader: int) -> None:
+    new = {"email": "new@mail.example", "address_key": "new@mail.example", "address_version": 2}
+    session.connection().execute(sa.update(SUBSCRIBER).where(SUBSCRIBER.c.id == reader).values(new))
+
+
+@pytest.mark.parametrize("effect", [bounces.Effect.SUPPRESS, bounces.Effect.SOFT, bounces.Effect.DISABLED])
+def test_what_an_address_answers_that_its_reader_has_left_is_not_held_against_the_new_one(
+    store: Store, effect: bounces.Effect
+) -> None:
+    (reader,) = readers(store, 1)
+    issue = sending(store)
+    batch = take(store, issue)
+    (row,) = turn(store, batch, claim=due(store, batch)).claimed[batch.seq]
+    with store.write() as session:
+        moved(session, reader)
+    result = Result(
+        subscriber_id=reader,
+        state=DeliveryState.REFUSED,
+        code=550,
+        kind="dead address",
+        reply="550 5.1.1 no such user",
+        effect=effect,
+        asked=row.recipient,
+    )
+    turn(store, batch, results=[result])
+    with store.read() as session:
+        found = session.connection().execute(sa.select(SUBSCRIBER)).one()
+        hashes = set(session.connection().execute(sa.select(SUPPRESSION.c.address_hash)).scalars())
+        old = suppression_key(row.recipient.email, permanent_key(session))
+    assert (found.state, found.soft_bounces, found.disabled_at) == (SubscriberState.ACTIVE, 0, None)
+    # That the old one is dead stays true.
+    assert hashes == ({old} if effect is bounces.Effect.SUPPRESS else set())
+
+
+def test_that_an_address_accepts_which_its_reader_has_left_clears_nothing_of_the_new_one(
+    store: Store,
+) -> None:
+    (reader,) = readers(store, 1)
+    issue = sending(store)
+    batch = take(store, issue)
+    (row,) = turn(store, batch, claim=due(store, batch)).claimed[batch.seq]
+    with store.write() as session:
+        moved(session, reader)
+        bounces.blame(session, reader, bounces.Effect.SOFT, Evidence(reason="full"), NOW)
+    (plain,) = accepted(reader)
+    turn(store, batch, results=[plain._replace(effect=bounces.Effect.CLEAR, asked=row.recipient)])
+    with store.read() as session:
+        assert session.connection().execute(sa.select(SUBSCRIBER.c.soft_bounces)).scalar_one() == 1
