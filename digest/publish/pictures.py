@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from urllib.parse import urlsplit
 
 import httpx2
 import structlog
@@ -110,6 +111,8 @@ async def _each(
 
 
 async def _picture(client: httpx2.AsyncClient, article: LedgerArticle) -> Picture | None:
+    if urlsplit(article.link).path in {"", "/"} and not urlsplit(article.link).query:
+        return None  # an item without a page of its own is linked to the site's
     page = await ask(client, article.link, seconds=PAGE_SECONDS, most=MOST_PAGE_BYTES, cut=True)
     kind = page.headers.get("content-type", "text/html")
     if not page.came or "html" not in kind.lower():

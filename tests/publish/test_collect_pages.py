@@ -196,6 +196,18 @@ async def test_a_feed_that_names_a_page_inside_is_not_followed(
 
 
 @ON_SQLITE
+async def test_the_sites_own_page_is_no_articles(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        body = room.site.answer("/feed", {}).body
+        link = f"<link>{room.site.base}/ferry-runs-again</link>".encode()
+        room.site.answers["/feed"] = Answer(body=body.replace(link, b""))
+        page = f'<html><head><meta property="og:image" content="{FERRY}"></head></html>'.encode()
+        room.site.answers["/"] = Answer(body=page, headers={"Content-Type": "text/html"})
+        await once(room)
+        assert (pictures(room), room.site.asked[1:]) == ({}, ["/feed"])
+
+
+@ON_SQLITE
 async def test_a_long_page_is_read_as_far_as_its_head(store: Store, tmp_path: Path) -> None:
     async with press(store, tmp_path) as room:
         page = f'<html><head><meta property="og:image" content="{FERRY}"></head><body>'.encode()

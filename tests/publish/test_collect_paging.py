@@ -1,5 +1,6 @@
 """Collecting on: what has fallen off a feed's first page is read from the next, and a gap is told."""
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -363,6 +364,30 @@ async def test_progress_is_told_page_by_page(store: Store, tmp_path: Path) -> No
         seen: list[int] = []
         await collect(room.desk(), on_page=lambda: seen.append(1))
         assert len(seen) == 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_fails_in_between_nothing_is_missed_and_nothing_vanishes(
+    store: Store, tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    async with press(store, tmp_path) as room:
+        room.environ["DIGEST_SITE__PAGE_PICTURES"] = "false"
+        await ready(room, chance.choice(["wordpress", "names"]), stories=PER_PAGE)
+        published = known(room)
+        for step in range(8):
+            published |= burst(room, chance.randrange(12), f"at-{step}")
+            broken = [f"/feed?paged={number}" for number in range(2, 6) if chance.random() < 1 / 3]
+            for path in broken:
+                room.site.down(path)
+            how = {"patient": chance.random() < 1 / 2, "conditional": chance.random() < 3 / 4}
+            collected = await once(room, **how)
+            assert bool(collected.gap) == (not published <= known(room) or gap(room) is not None)
+            for path in broken:
+                room.site.up(path)
+        collected = await once(room)
+        assert (collected.gap, known(room)) == ("", published)
+        assert not vanished(room)
 
 
 # What a real WordPress answered.
