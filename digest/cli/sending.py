@@ -21,6 +21,9 @@ from digest.store import issues, ledger
 RELAY_PATIENCE = timedelta(minutes=1)
 """How long a relay may take nothing before the command gives up and says so."""
 
+LOOK_SECONDS = 1.0
+"""How often --wait looks whether somebody has held the issue meanwhile, or made more of it due."""
+
 
 def held(issue: Issue) -> str:
     """Say that an issue is held, why, and what lifts that."""
@@ -72,7 +75,9 @@ async def _run(desk: Desk, issue: Issue, *, wait: bool) -> Issue:
             if not _was_let_go_on(desk, was, issue, moved=now.settled > done.settled):
                 if not wait:
                     break
-                await _until_due(desk, issue, stopped)
+                issue = await _until_due(desk, issue, stopped)
+                if issue.state is not IssueState.SENDING or stopped.is_set():
+                    break
             done = now
     if stopped.is_set() and issue.state is IssueState.SENDING:
         left = counts(desk, issue).open
@@ -96,10 +101,16 @@ def _done(desk: Desk, issue: Issue) -> Sent:
     return Sent(accepted=counted.accepted, settled=counted.total - counted.open)
 
 
-async def _until_due(desk: Desk, issue: Issue, stopped: asyncio.Event) -> None:
-    seconds = (_next_due(desk, issue) - desk.clock()).total_seconds()
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stopped.wait(), max(1.0, seconds))
+async def _until_due(desk: Desk, issue: Issue, stopped: asyncio.Event) -> Issue:
+    """Wait until something of an issue is due, or this is to stop, or the issue is; give it as it is then."""
+    while not stopped.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopped.wait(), LOOK_SECONDS)
+        with desk.store.read() as session:
+            issue = issues.get(session, issue.id)
+        if issue.state is not IssueState.SENDING or _next_due(desk, issue) <= desk.clock():
+            break
+    return issue
 
 
 def _conclude(desk: Desk, issue: Issue) -> None:

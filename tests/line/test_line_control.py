@@ -259,3 +259,39 @@ def test_who_did_not_get_it_is_told_and_tried_again(tmp_path: Path, feed: FeedSi
         assert (issue["accepted"], issue["pending"], issue["refused"], issue["unknown"]) == (11, 1, 0, 0)
         assert set(relay.recipients) == set(addresses) - {"reader4@mail4.example"}
     assert adds_up(issue)
+
+
+@ON_SQLITE
+def test_who_waits_for_deferred_readers_sees_what_is_tried_again_and_a_hold(
+    tmp_path: Path, feed: FeedSite, database: str
+) -> None:
+    lost = Bad(at="rcpt", how="550 5.7.1 not today", to="reader2@mail2.example", times=[1])
+    later = Bad(at="rcpt", how="451 4.7.1 come back later", to="reader4@mail4.example")
+    with serving(SmtpServer(lost, later)) as relay:
+        site = Site(tmp_path, feed=feed.feed_url, smtp=relay.port, database=database, connections=1)
+        site.install(12)
+        with site.start("send", "--yes", "--wait") as sending:
+            until(relay, 10)
+            # The deferred one is due in five minutes.
+            site.run("issues", "retry", "--refused")
+            until(relay, 11)
+            site.run("issues", "hold", "--reason", "wrong headline")
+            _, told = sending.communicate(timeout=20)
+        assert sending.returncode == 1
+        assert "is held: wrong headline" in told
+        issue = site.json("issues", "show")
+        assert (issue["accepted"], issue["pending"]) == (11, 1)
+
+
+@ON_SQLITE
+def test_who_waits_for_deferred_readers_can_be_stopped(tmp_path: Path, feed: FeedSite, database: str) -> None:
+    later = Bad(at="rcpt", how="451 4.7.1 come back later", to="reader4@mail4.example")
+    with serving(SmtpServer(later)) as relay:
+        site = Site(tmp_path, feed=feed.feed_url, smtp=relay.port, database=database, connections=1)
+        site.install(5)
+        with site.start("send", "--yes", "--wait") as sending:
+            until(relay, 4)
+            sending.send_signal(signal.SIGTERM)
+            _, told = sending.communicate(timeout=20)
+        assert sending.returncode == 1
+        assert "Stopped; 1 delivery is open" in told
