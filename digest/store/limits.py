@@ -1,0 +1,84 @@
+"""Counts what strangers do, so that there is an end to it. Survives a restart; knows nobody by name.
+
+What is counted stands under a keyed hash of itself. A count begins with the first of its kind and ends after
+its span; one statement counts and says how often it was.
+"""
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from digest.store.database import insert_for
+from digest.store.installation import permanent_key
+from digest.store.tables import metadata
+
+_HIT = metadata.tables["hit"]
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+"""Seconds."""
+
+_FULL = 1_000_000
+"""More than any limit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """At most `most` in `seconds`, counted by `what` it is a limit of; 0 for no limit."""
+
+    what: str
+    most: int
+    seconds: int
+
+
+class Limits:
+    """The counts, within one transaction, at one instant."""
+
+    def __init__(self, session: Session, now: datetime) -> None:
+        self._session, self._now = session, int(now.timestamp())
+        self._key = permanent_key(session)
+
+    def count(self, limit: Limit, value: str) -> int:
+        """Count one more; give how many it are in this span."""
+        until = self._now + limit.seconds
+        return self._put(limit, value, first=1, until=until)
+
+    def within(self, limit: Limit, value: str) -> bool:
+        """Count one more; say whether that is still within the limit."""
+        return self.count(limit, value) <= limit.most or not limit.most
+
+    def close(self, limit: Limit, value: str, seconds: int) -> None:
+        """Let nothing more pass for so many seconds."""
+        self.forget(limit, value)
+        self._put(limit, value, first=_FULL, until=self._now + seconds)
+
+    def forget(self, limit: Limit, value: str) -> None:
+        """Begin to count anew."""
+        one = (_HIT.c.key == self._hash(limit, value)) & (_HIT.c.span == limit.seconds)
+        self._session.connection().execute(sa.delete(_HIT).where(one))
+
+    def _put(self, limit: Limit, value: str, *, first: int, until: int) -> int:
+        insert = insert_for(self._session)(_HIT).values(
+            key=self._hash(limit, value), span=limit.seconds, count=first, until=until
+        )
+        over = _HIT.c.until <= self._now
+        counted = insert.on_conflict_do_update(
+            index_elements=["key", "span"],
+            set_={
+                "count": sa.case((over, first), else_=_HIT.c.count + 1),
+                "until": sa.case((over, until), else_=_HIT.c.until),
+            },
+        ).returning(_HIT.c.count)
+        return int(self._session.connection().execute(counted).scalar_one())
+
+    def _hash(self, limit: Limit, value: str) -> str:
+        said = f"digest limit\0{limit.what}\0{value}".encode("utf-8", "replace")
+        return hmac.digest(self._key, said, "sha256")[:16].hex()
+
+
+def purge(session: Session, now: datetime) -> int:
+    """Remove the counts that have ended; give how many they were."""
+    old = sa.delete(_HIT).where(_HIT.c.until <= int(now.timestamp()))
+    return session.connection().execute(old).rowcount
