@@ -43,7 +43,7 @@ def coming(desk: Desk, newsletter: Newsletter, slot: str = "") -> Coming:
     day = datetime.fromisoformat(name).date()
     selection = publish.select_for(desk, newsletter, but_issue=issue.id if issue else 0)
     if selection.articles:
-        edition = publish.edition(desk, newsletter, day, selection.articles)
+        edition = publish.edition(desk, newsletter, day, selection.articles, issue=name)
         rendering = render(edition, nonce=secrets.token_hex(8))
         return Coming(slot=name, rendering=rendering, remark=_remark(newsletter, selection, rendering))
     sample = publish.sample(desk, newsletter, day)

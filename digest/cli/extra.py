@@ -110,6 +110,7 @@ def _rendered(desk: Desk, wanted: Wanted, stored: Rendering | None) -> Rendering
         subject=checked_subject(wanted.subject),
         body=wanted.body,
         nonce=stored.nonce if stored else secrets.token_hex(8),
+        issue=wanted.name,
     )
 
 

@@ -4,6 +4,7 @@
 """
 
 from digest.config.addresses import Mailbox
+from digest.config.archive import Archive
 from digest.config.editorial import Editors, Mail, Newsletter, Site, Theme
 from digest.config.keyfile import SigningKey
 from digest.config.load import load
@@ -17,6 +18,7 @@ from digest.config.values import SAMPLE_FEED
 __all__ = [
     "SAMPLE_FEED",
     "Alerts",
+    "Archive",
     "Database",
     "Delivery",
     "Dkim",

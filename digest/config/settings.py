@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from digest import address
+from digest.config.archive import Archive
 from digest.config.database import resolved_url
 from digest.config.editorial import Editors, Mail, Newsletter, Site, Theme
 from digest.config.keyfile import SigningKey
@@ -54,6 +55,7 @@ class Settings(BaseSettings):
     privacy: Privacy = Privacy()
     database: Database = Database()
     web: Web = Web()
+    archive: Archive = Archive()
 
     _path: Path = PrivateAttr(default=Path("config.toml"))
 
@@ -139,6 +141,12 @@ class Settings(BaseSettings):
     def is_rehearsal(self) -> bool:
         """Whether there is no relay, so that nobody is mailed."""
         return not self.smtp.host
+
+    def archive_url(self, newsletter: str, issue: str = "") -> str:
+        """Give where a newsletter's issues can be read, or one by its slot or name; empty where nowhere."""
+        if not self.archive.public:
+            return ""
+        return "/".join(part for part in (self.web.public_url, "archive", newsletter, issue) if part)
 
     def newsletter_named(self, name: str | None) -> Newsletter:
         """Give the newsletter of this name; without a name the only one.

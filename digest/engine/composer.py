@@ -33,6 +33,7 @@ def headers(
         list_id=f"{newsletter.name}.{host}",
         list_name=newsletter.title,
         help_url=settings.site.help_url,
+        archive_url=settings.archive_url(newsletter.name),
         # Four fields, the sender's last and stable (Gmail); never one per subscriber.
         feedback_id=f"{slot[:10].replace('-', '')}:{newsletter.name}:digest:{domain.replace('.', '-')}",
         extra=(*settings.mail.headers.items(), *extra),

@@ -89,6 +89,7 @@ def from_articles(desk: Desk, amendment: Amendment, subject: str) -> Amendment:
         datetime.fromisoformat(issue.slot).date(),
         shown,
         subject=subject or (before.subject if given else ""),
+        issue=issue.slot,
     )
     return replace(
         amendment,
@@ -108,6 +109,7 @@ def from_words(desk: Desk, amendment: Amendment, subject: str, body: str) -> Ame
         subject=subject or before.subject,
         body=body,
         nonce=before.nonce,
+        issue=issue.extra or issue.slot,
     )
     return replace(amendment, after=made)
 

@@ -37,10 +37,12 @@ def edition(
     intro: str = "",
     preheader: str = "",
     sample: bool = False,
+    issue: str = "",
 ) -> Edition:
     """Give what the templates need, from the configuration and an issue's articles.
 
-    `subject` is taken as it is and `template` is a name; without them the newsletter's own.
+    `subject` is taken as it is and `template` is a name; without them the newsletter's own. `issue` is the
+    slot, or an extra's name, under which it will be in the archive; empty: nowhere.
     """
     site, theme = desk.settings.site, desk.settings.theme
     return Edition(
@@ -61,6 +63,7 @@ def edition(
         accent=theme.accent,
         site_templates=desk.settings.templates_folder,
         link_params=desk.settings.mail.link_params,
+        archive_url=desk.settings.archive_url(newsletter.name, issue) if issue else "",
         sample=sample,
     )
 
@@ -107,7 +110,7 @@ def draft(desk: Desk, newsletter: Newsletter, slot: Slot) -> Draft:
         before = _stored(desk, issue)
         day = datetime.fromisoformat(slot.name).date()
         nonce = before.nonce if before else secrets.token_hex(8)
-        rendering = render(edition(desk, newsletter, day, selection.articles), nonce=nonce)
+        rendering = render(edition(desk, newsletter, day, selection.articles, issue=slot.name), nonce=nonce)
     with desk.store.write() as session:
         issue = locks.issue(session, issue.id)
         if renewed := _at_bottom(issue) is IssueState.DRAFT:

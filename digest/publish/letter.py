@@ -24,12 +24,12 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def letter(
-    desk: Desk, newsletter: Newsletter, day: date, *, subject: str, body: str, nonce: str
+    desk: Desk, newsletter: Newsletter, day: date, *, subject: str, body: str, nonce: str, issue: str = ""
 ) -> Rendering:
     """Render a letter: `body` is plain text, a blank line between paragraphs; its URLs become links.
 
-    `subject` is taken as it is, `day` stands under the masthead. Raises UsageError where nothing is said,
-    RenderError for a mistake in a template.
+    `subject` is taken as it is, `day` stands under the masthead, `issue` names it in the archive.
+    Raises UsageError where nothing is said, RenderError for a mistake in a template.
     """
     told = paragraphs(body)
     if not told:
@@ -43,6 +43,7 @@ def letter(
         template=TEMPLATE,
         intro="\n".join(told),
         preheader=clip(told[0], PREHEADER),
+        issue=issue,
     )
     return render(made, nonce=nonce)
 

@@ -41,6 +41,7 @@ def context(edition: Edition) -> dict[str, Any]:
         "reading_time": words.reading_time(articles),
         "intro": edition.intro,
         "preheader": words.preheader(edition.preheader, articles),
+        "archive_url": edition.archive_url,
         "sample": edition.sample,
         "light": _safe(asdict(palette.light(accent=edition.accent, paper=edition.paper))),
         "dark": _safe(asdict(palette.dark(accent=edition.accent))),

@@ -44,5 +44,7 @@ class Edition:
     """The site's own folder; a file in its `email/` stands in for the shipped one of that name."""
     link_params: str = ""
     """Added to the stories' links, such as `utm_source=digest`."""
+    archive_url: str = ""
+    """Where the issue can be read in a browser; empty: nowhere."""
     sample: bool = False
     """Marks the page as a sample: its stories are made up."""
