@@ -215,4 +215,6 @@ def _hint(issue: Issue, found: dict[str, Any]) -> str:
         return f"{mend}`digest issues resume {at}` lets it go on, `digest issues cancel {at}` ends it."
     if found["refused"] or found["expired"] or found["unknown"]:
         return f"`digest issues undelivered {at}` tells who did not get it, and why."
+    if found["doubtful"]:
+        return f"`digest issues undelivered {at} --doubtful` tells who may have got it twice."
     return ""

@@ -1,4 +1,4 @@
-"""`digest issues undelivered`: who did not get an issue, and why, in constant memory."""
+"""`digest issues undelivered`: who did not get an issue, or may have got it twice. In constant memory."""
 
 from collections import Counter
 from typing import Annotated
@@ -10,7 +10,7 @@ from digest.cli.context import open_desk
 from digest.cli.output import NOTHING, counted, json_text, moment, plain, say, tell
 from digest.model import DeliveryState, Issue
 from digest.store import issues
-from digest.store.undelivered import Undelivered, undelivered
+from digest.store.undelivered import Undelivered, doubtful, undelivered
 
 EMAIL, STATE, TIME = 32, 9, 22
 """Columns' widths: rows are printed as they come, before the longest is known."""
@@ -32,6 +32,9 @@ def listed(
         str, typer.Option(help="Which newsletter, where there are several.", show_default=False)
     ] = "",
     *,
+    in_doubt: Annotated[
+        bool, typer.Option("--doubtful", help="Tell instead who may have got it twice.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One object a line, for a script.")] = False,
 ) -> None:
     """Tell who was refused, tried too long, is in doubt, had left, or is tried again later, and why.
@@ -41,18 +44,30 @@ def listed(
     found: Counter[DeliveryState] = Counter()
     with open_desk(ctx) as desk, desk.store.read() as session:
         issue = which.issue(session, slot, newsletter)
-        for row in undelivered(session, issue.id):
+        for row in (doubtful if in_doubt else undelivered)(session, issue.id):
             found[row.state] += 1
             typer.echo(json_text(_told(row)) if as_json else _line(row, desk.settings.site.timezone))
         open_now = issues.counts(session, issue.id).open
     if as_json:
         return
-    if found:
+    if in_doubt:
+        _conclude_doubt(issue, found.total())
+    elif found:
         number = counted(found.total(), "delivery", "deliveries")
         tell(f"{number} of {issues.name(issue)}.{_remedy(issue, found)}")
     else:
         waiting = f"; {open_now:,} are still to be sent" if open_now else ""
         say(f"{issues.name(issue)} has failed for nobody{waiting}.")
+
+
+def _conclude_doubt(issue: Issue, number: int) -> None:
+    if not number:
+        say(f"{issues.name(issue)} has gone to nobody twice.")
+        return
+    tell(
+        f"{counted(number, 'reader')} of {issues.name(issue)} may have got it twice, under one Message-ID: "
+        "its connection or its sender was lost before the relay had answered."
+    )
 
 
 def _remedy(issue: Issue, found: Counter[DeliveryState]) -> str:

@@ -1,4 +1,4 @@
-"""Tells who did not get an issue, and why."""
+"""Tells who did not get an issue, and why; and who may have got it twice."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -35,6 +35,16 @@ class Undelivered(NamedTuple):
 def undelivered(session: Session, issue_id: int) -> Iterator[Undelivered]:
     """Stream an issue's refused, expired, unknown, withdrawn and deferred deliveries, by subscriber's id."""
     deferred = (DELIVERY.c.state == DeliveryState.PENDING.value) & (DELIVERY.c.next_at > 0)
+    failed = DELIVERY.c.state.in_([state.value for state in FAILED])
+    return _listed(session, issue_id, failed | deferred)
+
+
+def doubtful(session: Session, issue_id: int) -> Iterator[Undelivered]:
+    """Stream those deliveries of an issue, in whatever state, that may have been mailed twice."""
+    return _listed(session, issue_id, DELIVERY.c.doubtful == 1)
+
+
+def _listed(session: Session, issue_id: int, wanted: sa.ColumnElement[bool]) -> Iterator[Undelivered]:
     told = DELIVERY.outerjoin(SUBSCRIBER, SUBSCRIBER.c.id == DELIVERY.c.subscriber_id).outerjoin(
         DELIVERY_REPLY,
         (DELIVERY_REPLY.c.issue_id == DELIVERY.c.issue_id)
@@ -53,10 +63,7 @@ def undelivered(session: Session, issue_id: int) -> Iterator[Undelivered]:
             DELIVERY.c.next_at,
         )
         .select_from(told)
-        .where(
-            DELIVERY.c.issue_id == issue_id,
-            DELIVERY.c.state.in_([state.value for state in FAILED]) | deferred,
-        )
+        .where(DELIVERY.c.issue_id == issue_id, wanted)
         .order_by(DELIVERY.c.subscriber_id)
         .limit(PAGE_ROWS)
     )
@@ -70,7 +77,9 @@ def undelivered(session: Session, issue_id: int) -> Iterator[Undelivered]:
                 kind=why_withdrawn(row.standing) if state is DeliveryState.WITHDRAWN else row.kind or "",
                 reply=row.reply or "",
                 at=datetime.fromtimestamp(row.at, UTC) if row.at else None,
-                next_at=datetime.fromtimestamp(row.next_at, UTC) if state is DeliveryState.PENDING else None,
+                next_at=datetime.fromtimestamp(row.next_at, UTC)
+                if row.next_at and state is DeliveryState.PENDING
+                else None,
             )
         after = page[-1].subscriber_id
 

@@ -5,9 +5,10 @@ import pytest
 from cli_site import NOW, READERS, SLOT, Site
 
 from digest.issue import Selection
-from digest.model import Decided, Decision, DeliveryState, Slot
-from digest.store import articles, extras, issues, subscribers
+from digest.model import Decided, Decision, DeliveryState, IssueState, Slot
+from digest.store import articles, extras, issues, ledger, subscribers
 from digest.store.bounces import Evidence
+from digest.store.tick import Result, Turn, tick
 
 SHOWN = {
     *("newsletter", "slot", "state", "subject", "articles", "audience"),
@@ -198,6 +199,25 @@ def test_undelivered_gives_a_script_one_object_a_line(sent: Site) -> None:
         "when": "2027-01-15T08:00:00Z",
         "next_at": None,
     }
+
+
+def test_who_may_have_got_it_twice_is_told_by_name(site: Site) -> None:
+    issue = site.frozen()
+    assert "gone to nobody twice" in site.digest("issues", "undelivered", "--doubtful").out
+    with site.write() as session:
+        for _ in range(2):
+            batch = ledger.take(session, issue, 0, ask=False, now=NOW)
+            rows = ledger.rows(session, batch, ledger.epoch(NOW))[:1]
+            issues.move(session, issue, IssueState.SENDING, NOW, allowed=(IssueState.FROZEN,))
+            tick(session, issue.id, [Turn(batch=batch, claim=rows)], NOW)
+        results = [Result(subscriber_id=rows[0].recipient.id, state=DeliveryState.ACCEPTED, code=250)]
+        tick(session, issue.id, [Turn(batch=batch, results=results)], NOW)
+    said = site.digest("issues", "undelivered", "--doubtful")
+    assert [line.split()[:2] for line in said.out.splitlines()] == [["rosa@mail.example", "accepted"]]
+    assert f"1 reader of daily {SLOT} may have got it twice" in said.err
+    (told,) = site.digest("issues", "undelivered", "--doubtful", "--json").out.splitlines()
+    assert json.loads(told)["email"] == "rosa@mail.example"
+    assert "--doubtful` tells who may have got it twice" in site.digest("issues", "show").out
 
 
 def test_a_relays_escape_sequences_are_shown_as_what_they_are(site: Site) -> None:

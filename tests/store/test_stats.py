@@ -14,7 +14,7 @@ from digest.store.database import Store
 from digest.store.subscribers import Newcomer, Visit
 from digest.store.tables import metadata
 from digest.store.tick import Result
-from digest.store.undelivered import undelivered
+from digest.store.undelivered import doubtful, undelivered
 
 DAY = timedelta(days=1)
 NEW_YORK = ZoneInfo("America/New_York")
@@ -116,6 +116,24 @@ def test_who_did_not_get_an_issue_is_told_with_the_reason(store: Store) -> None:
         ("reader5@ledger.example", "PENDING", 451, "", ""),
     ]
     assert {one.at for one in told} == {NOW}
+
+
+def test_those_who_may_have_been_mailed_twice_are_known_by_name_whatever_became_of_them(store: Store) -> None:
+    readers(store, 4)
+    issue = sending(store)
+    ids = claim_all(store, take(store, issue))
+    # Whoever takes the batch next does not know what became of the four; one more lets an operator decide.
+    batch = take(store, issue)
+    claim_all(store, batch)
+    turn(store, batch, results=[*accepted(ids[0]), Result(subscriber_id=ids[1], state=DeliveryState.UNKNOWN)])
+    with store.read() as session:
+        told = [(one.email, one.state.name, one.next_at) for one in doubtful(session, issue.id)]
+    assert told == [
+        ("reader1@ledger.example", "ACCEPTED", None),
+        ("reader2@ledger.example", "UNKNOWN", None),
+        ("reader3@ledger.example", "SUBMITTING", None),
+        ("reader4@ledger.example", "SUBMITTING", None),
+    ]
 
 
 def test_a_long_list_of_the_undelivered_is_told_whole(store: Store) -> None:
