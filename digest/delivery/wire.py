@@ -181,8 +181,14 @@ class Wire(asyncio.Protocol):
             self._fail(step.phase)
         elif step is BODY:
             reply = Reply(phase=Phase.BODY, code=code, text=text)
-            self.taken += reply.is_positive
-            self._finish(reply)
+            if reply.is_positive:
+                self.taken += 1
+                self._finish(reply)
+            else:
+                # RFC 5321 §4.1.1.4 has the transaction over, but Postfix keeps it where it refuses by its
+                # smtpd_end_of_data_restrictions: what came next would go to this recipient too.
+                self._failed = reply
+                self._say(b"RSET\r\n", RSET)
         elif step is NOTHING:
             self._say(b"RSET\r\n", RSET)
         elif step is RSET or step is QUIT:

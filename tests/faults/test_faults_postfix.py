@@ -13,7 +13,6 @@ from typing import Literal
 import pytest
 import sqlalchemy as sa
 import trustme
-from _pytest.mark import ParameterSet
 from faults_ledger import Life, address, begin, new_ledger
 from faults_rules import (
     IN_THE_DARK,
@@ -150,16 +149,7 @@ def test_however_postfix_is_set_up_readers_are_mailed_once_or_nobody_is_blamed(
     check_words(life, way.words)
 
 
-def parameters() -> Iterator[ParameterSet]:
-    for cell in cells():
-        # What a policy service refuses after the text, Postfix has not done with: it wants a RSET, which it
-        # does not get.
-        keeps = cell.at == "dot" and not cell.how.startswith("421")
-        marks = pytest.mark.xfail(reason="no RSET after a refused text", strict=True) if keeps else ()
-        yield pytest.param(cell, marks=marks)
-
-
-@pytest.mark.parametrize("cell", list(parameters()), ids=str)
+@pytest.mark.parametrize("cell", list(cells()), ids=str)
 def test_whatever_postfix_answers_comes_to_what_the_rules_say(
     cell: Cell, town: Town, begun: Callable[..., Life]
 ) -> None:
