@@ -115,6 +115,8 @@ def _check(*, subject: str, bodies: tuple[object, ...], parts: tuple[Path | None
             "A mail has two parts, and some readers see one alone: give both --html and --text. "
             "`digest issues show --part html` and `--part text` print what stands there now."
         )
+    if parts == (STDIN, STDIN):
+        raise UsageError("Standard input holds one of the two parts: give the other as a file.")
 
 
 async def _ask_feeds(desk: Desk, issue: Issue) -> None:

@@ -61,6 +61,7 @@ def test_an_issue_that_is_not_held_is_told_to_be_held_first(site: Site) -> None:
         ((), "Say what to amend"),
         (("--refetch", "--body", "x.txt"), "Say one of"),
         (("--html", "x.html"), "give both --html and --text"),
+        (("--html", "-", "--text", "-"), "give the other as a file"),
         (("--body", "x.txt"), "is no extra"),
         (("--html", "none.html", "--text", "none.txt"), "none.html cannot be read"),
         (("--subject", " "), "The subject is empty"),
