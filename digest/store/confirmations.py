@@ -10,7 +10,6 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from digest.address import address_key
 from digest.links import Link, LinkKind
 from digest.model import Channel, Subscriber, SubscriberState
 from digest.signup import UNCONFIRMED
@@ -24,7 +23,6 @@ from digest.store.signups import (
     UNCLICKED,
     event,
     forget,
-    locked,
     proof,
     suppression_hash,
 )
@@ -74,12 +72,10 @@ def confirm(
 
     Idempotent. `offered` are the newsletters that there still are, `welcome` the kinds of mail that greet.
     """
+    row = _held(session, link)
     asked = question(session, link, now)
-    if asked is None or asked.done:
+    if row is None or row.id is None or asked is None or asked.done:
         return asked
-    row = locked(session, address_key(asked.subscriber.email))
-    assert row is not None
-    assert row.id is not None
     mail, newsletters = asked.mail, [name for name in asked.mail.newsletters if name in offered]
     if row.state is not SubscriberState.ACTIVE:
         _activate(session, row, mail, visit, now)
@@ -112,6 +108,11 @@ def confirm(
             )
     session.flush()
     return asked
+
+
+def _held(session: Session, link: Link) -> SubscriberRow | None:
+    """Give a link's subscriber, first of all: two writers that lock in one order never block each other."""
+    return session.get(SubscriberRow, link.subscriber_id, populate_existing=True, with_for_update=True)
 
 
 def _activate(session: Session, row: SubscriberRow, mail: ReaderMail, visit: Visit, now: datetime) -> None:
@@ -155,13 +156,12 @@ def refuse(session: Session, link: Link, visit: Visit, now: datetime) -> bool:
 
     False where there is nothing to say no to.
     """
+    row = _held(session, link)
     asked = question(session, link, now)
-    if asked is None or asked.done:
+    if row is None or asked is None or asked.done:
         return False
-    limits, key = Limits(session, now), address_key(asked.subscriber.email)
-    limits.close(UNCLICKED, key, NOT_ME_SECONDS)
-    row = locked(session, key)
-    if row is not None and row.state is SubscriberState.PENDING and row.confirmed_at is None:
+    Limits(session, now).close(UNCLICKED, row.address_key, NOT_ME_SECONDS)
+    if row.state is SubscriberState.PENDING and row.confirmed_at is None:
         forget(session, [asked.subscriber.id])
         session.add(event("signup.refused", now))
     else:

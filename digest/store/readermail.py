@@ -87,14 +87,9 @@ def _add(session: Session, row: ReaderMailRow) -> int:
 
 
 def get(session: Session, mail_id: int) -> ReaderMail | None:
-    """Give a mail by its id; in a transaction that writes, nobody else changes it until its end."""
-    row = session.get(ReaderMailRow, mail_id, populate_existing=True, with_for_update=_locks(session))
+    """Give a mail by its id, as it is now."""
+    row = session.get(ReaderMailRow, mail_id, populate_existing=True)
     return None if row is None else _value(row)
-
-
-def _locks(session: Session) -> bool | None:
-    # PostgreSQL locks no row in a transaction that only reads.
-    return None if session.connection().get_execution_options().get("postgresql_readonly") else True
 
 
 def claim(session: Session, now: datetime, *, limit: int = 100) -> list[ReaderMail]:

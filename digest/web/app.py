@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from digest import links
 from digest.errors import StoreError, TokenError
 from digest.store import installation
-from digest.web import dress, forms
+from digest.web import archive, dress, forms, signup
 from digest.web.dress import Dress
 from digest.web.leaving import Leaving, Visitor
 from digest.web.pages import Pages
@@ -59,8 +59,12 @@ def app(pages: Pages) -> FastAPI:
 
     @made.api_route("/robots.txt", methods=LOOK)
     def robots() -> Response:
-        return dress.plain("User-agent: *\nDisallow: /\n")
+        found = "Allow: /archive\n" if pages.archive.public and pages.archive.index else ""
+        return dress.plain(f"User-agent: *\n{found}Disallow: /\n")
 
+    archive.routes(made, pages, clothes)
+
+    signup.routes(made, pages, clothes)
     _faults(made, clothes)
     return made
 

@@ -48,13 +48,27 @@ LASTING = HEADERS | {"Cache-Control": "public, max-age=31536000, immutable"}
 READER = {"newsletter": "-", "address": "-", "others": ["-"], "can_return": True}
 """What every page about a reader shows."""
 
+CHOICES = [{"name": "-", "title": "-", "chosen": True}] * 2
+SIGNED_UP = {"address": "-", "chosen": ["-", "-"], "preferences_url": "-"}
+
+PAST = {"title": "-", "feed_url": "-", "older_url": "-", "several": True, "indexed": False}
+"""What every list of past issues shows."""
+
 PAGES: Mapping[str, Mapping[str, Any]] = {
     "home": {},
     "leave": READER,
     "left": READER,
     "back": READER,
     "nothing": READER | {"why": "erased"},
+    "subscribe": {"email": "-", "wrong": "newsletters", "choices": CHOICES, "mark": "-", "ready": False},
+    "check": {},
+    "confirm": SIGNED_UP,
+    "welcome": SIGNED_UP,
+    "notme": {},
+    "lapsed": {},
     "problem": {"problem": "fault"},
+    "archive": PAST | {"issues": [{"url": "-", "subject": "-", "newsletter": "-", "day": "-", "date": "-"}]},
+    "archive_empty": PAST,
 }
 """Every page, with an example of what it shows: each is rendered once at the start."""
 

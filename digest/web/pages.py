@@ -1,11 +1,13 @@
 """What the pages need to know. Values and collaborators, passed in once; no settings, no globals."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from digest.config.archive import Archive
+from digest.config.signup import Signup
 from digest.links import Keys
 from digest.store.database import Store
 
@@ -32,6 +34,11 @@ class Pages:
     """`#rrggbb`. Made darker or lighter where it could not be read otherwise."""
     site_templates: Path | None = None
     """The site's own folder; a file in its `web/` stands in for the shipped one of that name."""
+    archive: Archive = field(default_factory=Archive)
+    """Whether past issues can be read, and by whom they may be found."""
+
+    signup: Signup = field(default_factory=Signup)
+    """Whether and for what a stranger may sign up, and how often."""
 
     @property
     def root(self) -> str:
