@@ -74,23 +74,24 @@ def known(session: Session, newsletter: str, *, but_issue: int = 0) -> list[Know
     ]
 
 
-def seen(session: Session, newsletter: str) -> list[Known]:
-    """Give every story that a newsletter has judged."""
-    return [Known(**told, fate="") for _, told in _stories(session, newsletter)]
+def seen(session: Session, newsletter: str) -> list[tuple[Verdict, Known]]:
+    """Give every story that a newsletter has judged, and how."""
+    return [(verdict, Known(**told, fate=verdict.value)) for verdict, told in _stories(session, newsletter)]
 
 
 def _stories(session: Session, newsletter: str) -> list[tuple[Verdict, dict[str, Any]]]:
     """Give each judged article's verdict and what it is recognised by. Narrow: there are many of them."""
-    query: sa.Select[Any] = (
-        sa.select(
-            col(JudgementRow.verdict),
-            col(ArticleRow.id),
-            col(FeedRow.url).label("feed_url"),
-            col(ArticleRow.link),
-            col(ArticleRow.title),
-            col(ArticleRow.published_at),
-            col(ArticleRow.first_seen_at),
-        )
+    columns: list[Any] = [
+        col(JudgementRow.verdict),
+        col(ArticleRow.id),
+        col(FeedRow.url).label("feed_url"),
+        col(ArticleRow.link),
+        col(ArticleRow.title),
+        col(ArticleRow.published_at),
+        col(ArticleRow.first_seen_at),
+    ]
+    query = (
+        sa.select(*columns)
         .join(ArticleRow, col(ArticleRow.id) == col(JudgementRow.article_id))
         .join(FeedRow, col(FeedRow.id) == col(ArticleRow.feed_id))
         .where(col(JudgementRow.newsletter) == newsletter)
