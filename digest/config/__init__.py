@@ -13,6 +13,7 @@ from digest.config.relays import DomainPace, FurtherRelay, RelaySection, Smtp
 from digest.config.settings import Settings
 from digest.config.show import json_schema, show, template_text, toml_text
 from digest.config.signing import Dkim
+from digest.config.signup import Signup
 from digest.config.values import SAMPLE_FEED
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "RelaySection",
     "Settings",
     "SigningKey",
+    "Signup",
     "Site",
     "Smtp",
     "Theme",

@@ -16,6 +16,7 @@ from digest.config.kinds import listed
 from digest.config.operation import Alerts, Database, Delivery, Privacy, Web
 from digest.config.relays import Domains, Smtp
 from digest.config.signing import Dkim
+from digest.config.signup import Signup
 from digest.errors import UsageError
 
 Newsletters = tuple[Newsletter, ...]
@@ -56,6 +57,7 @@ class Settings(BaseSettings):
     database: Database = Database()
     web: Web = Web()
     archive: Archive = Archive()
+    signup: Signup = Signup()
 
     _path: Path = PrivateAttr(default=Path("config.toml"))
 
@@ -102,6 +104,14 @@ class Settings(BaseSettings):
                 f"must be mail.from's {sender}, or one above or below it: no other counts for DMARC", "domain"
             )
         return dkim.model_copy(update={"domain": dkim.domain or sender})
+
+    @field_validator("signup")
+    @classmethod
+    def _signup(cls, signup: Signup, info: ValidationInfo) -> Signup:
+        newsletters = info.data.get("newsletter")
+        if newsletters is not None and not set(signup.newsletters) <= {one.name for one in newsletters}:
+            raise misplaced("must be names of newsletters", "newsletters")
+        return signup
 
     @property
     def path(self) -> Path:

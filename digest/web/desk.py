@@ -9,19 +9,24 @@ from digest.web.pages import Pages
 
 def reader_pages(desk: Desk) -> FastAPI:
     """Give the reader pages of a site as an application. Raises RenderError for a wrong template."""
+    return app(pages(desk))
+
+
+def pages(desk: Desk) -> Pages:
+    """Give what the pages of a site need to know."""
     settings = desk.settings
-    return app(
-        Pages(
-            store=desk.store,
-            keys=desk.keys,
-            clock=desk.clock,
-            site_name=settings.site.name,
-            site_url=settings.site.url,
-            contact=settings.site.contact,
-            titles={newsletter.name: newsletter.title for newsletter in settings.newsletter},
-            public_url=settings.web.public_url,
-            language=settings.site.language,
-            accent=settings.theme.accent,
-            site_templates=settings.templates_folder,
-        )
+    return Pages(
+        store=desk.store,
+        keys=desk.keys,
+        clock=desk.clock,
+        site_name=settings.site.name,
+        site_url=settings.site.url,
+        contact=settings.site.contact,
+        titles={newsletter.name: newsletter.title for newsletter in settings.newsletter},
+        public_url=settings.web.public_url,
+        language=settings.site.language,
+        accent=settings.theme.accent,
+        site_templates=settings.templates_folder,
+        archive=settings.archive,
+        signup=settings.signup,
     )
