@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import asdict, replace
+from gettext import NullTranslations
 from typing import Any
 
 from babel import Locale, UnknownLocaleError
@@ -16,11 +17,12 @@ from digest.render.edition import Edition
 _FONTS = re.compile(r"[\w ,'-]+")
 
 
-def context(edition: Edition) -> dict[str, Any]:
+def context(edition: Edition, said: NullTranslations) -> dict[str, Any]:
     """Give every name of the templates but `subject`, `reader` and the layout. Raises RenderError.
 
-    `articles` have their links as the mail shows them. Colours and fonts are checked here and marked safe,
-    because they stand in a style sheet, where nothing is escaped.
+    `said` are our sentences in the edition's language. `articles` have their links as the mail shows them.
+    Colours and fonts are checked here and marked safe, because they stand in a style sheet, where nothing is
+    escaped.
     """
     locale = _locale(edition.language)
     articles = tuple(_linked(article, edition) for article in edition.articles)
@@ -38,9 +40,9 @@ def context(edition: Edition) -> dict[str, Any]:
         "direction": locale.text_direction,
         "date": format_date(edition.day, "full", locale=locale),
         "articles": articles,
-        "reading_time": words.reading_time(articles),
+        "reading_time": words.reading_time(articles, said),
         "intro": edition.intro,
-        "preheader": words.preheader(edition.preheader, articles),
+        "preheader": words.preheader(edition.preheader, articles, said),
         "archive_url": edition.archive_url,
         "sample": edition.sample,
         "light": _safe(asdict(palette.light(accent=edition.accent, paper=edition.paper))),

@@ -14,7 +14,8 @@ class Edition:
     site_name: str
     site_url: str
     language: str
-    """A language tag (BCP 47) such as `en` or `pt-BR`: it sets the dates and the direction of writing."""
+    """A language tag (BCP 47) such as `en` or `pt-BR`, for our own sentences, the dates and the direction of
+    writing."""
     postal_address: str
     contact: str
     """Where a reader finds a person: an e-mail address or an https URL."""

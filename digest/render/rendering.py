@@ -5,6 +5,7 @@ from typing import Any
 
 from jinja2 import Environment
 
+from digest import languages
 from digest.errors import RenderError
 from digest.model import Rendering
 from digest.render import limits
@@ -22,8 +23,9 @@ def render(edition: Edition, *, nonce: str) -> Rendering:
     Stories from the end are cut to their headline until a mail client shows the whole page. Raises
     RenderError, one sentence with template and line, for a mistake in a template, the subject or the theme.
     """
-    env = environment(edition.site_templates)
-    names = context(edition)
+    said = languages.translations(edition.language, edition.site_templates)
+    env = environment(edition.site_templates, said)
+    names = context(edition, said)
     names["subject"] = _subject(env, edition.subject_template, names)
     names["reader"] = Reader(nonce)
 

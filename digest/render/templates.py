@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from gettext import NullTranslations
 from pathlib import Path
 
 from jinja2 import (
@@ -19,14 +20,16 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from digest import resources
 from digest.errors import RenderError
-from digest.render import layout, slots, words
+from digest.render import layout, sentences, slots, words
 
 # What a mistake in a template raises, beside Jinja's own.
 _MISTAKES = (TemplateError, RenderError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
 
 
-def environment(site_templates: Path | None) -> ImmutableSandboxedEnvironment:
-    """Give the environment of all mail templates.
+def environment(
+    site_templates: Path | None, said: NullTranslations = words.ENGLISH
+) -> ImmutableSandboxedEnvironment:
+    """Give the environment of all mail templates, our own sentences in the language of `said`.
 
     A file in the site's `email/` stands in for the shipped one of the same name, whose own is still there as
     `shipped/NAME` to extend or include.
@@ -42,14 +45,10 @@ def environment(site_templates: Path | None) -> ImmutableSandboxedEnvironment:
         finalize=slots.finalize,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
-    made.filters |= {
-        "clip": words.clip,
-        "comments": words.comments,
-        "fit": layout.fit,
-        "stories": words.stories,
-        "wrap": words.wrap,
-    }
+    sentences.speak(made, said)
+    made.filters |= {"clip": words.clip, "fit": layout.fit, "wrap": words.wrap}
     made.filters = slots.guarded(made.filters)
     made.tests = slots.guarded(made.tests)
     return made

@@ -1,8 +1,12 @@
-"""The small phrases of a mail, and its texts cut and wrapped to measure. Pure."""
+"""The small phrases of a mail in its language, and its texts cut and wrapped to measure. Pure.
+
+Where a phrase takes `said`, that is the language's catalog; without it the phrase is English, its source.
+"""
 
 import re
 import textwrap
 from collections.abc import Sequence
+from gettext import NullTranslations
 
 from digest.model import Article
 
@@ -15,29 +19,39 @@ COLUMNS = 72
 # What an inbox shows beside the subject: from about 40 characters on a phone to 140 on a wide screen.
 PREHEADER = 140
 
+ENGLISH = NullTranslations()
+
 _NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _SENTENCE_END = re.compile(r"[.!?…][”’\"')»]*(?=\s)|[。！？]")
 
 
-def comments(count: int | None) -> str:
+def comments(count: int | None, said: NullTranslations = ENGLISH) -> str:
     """Give `25 comments`, or nothing where there are none or nobody knows."""
     if not count or count < 0:
         return ""
-    return "1 comment" if count == 1 else f"{count} comments"
+    return said.ngettext("%(count)s comment", "%(count)s comments", count) % {"count": count}
 
 
-def stories(count: int) -> str:
+def stories(count: int, said: NullTranslations = ENGLISH) -> str:
     """Give `12 stories`."""
-    return "1 story" if count == 1 else f"{count} stories"
+    return said.ngettext("%(count)s story", "%(count)s stories", count) % {"count": count}
 
 
-def reading_time(articles: Sequence[Article]) -> str:
+def reading_time(articles: Sequence[Article], said: NullTranslations = ENGLISH) -> str:
     """Give `a six-minute read`, or nothing unless the length of every story is known."""
     if not articles or any(article.words <= 0 for article in articles):
         return ""
     minutes = max(1, round(sum(article.words for article in articles) / PACE))
+    phrase = said.ngettext("%(minutes)s minute to read", "%(minutes)s minutes to read", minutes)
+    untold = ENGLISH.ngettext("%(minutes)s minute to read", "%(minutes)s minutes to read", minutes)
+    # English, and a language without this phrase, says it as English likes it best.
+    return _english_reading_time(minutes) if phrase == untold else phrase % {"minutes": minutes}
+
+
+def _english_reading_time(minutes: int) -> str:
+    """Spell a small number, and find its article by sound."""
     number = _NUMBERS[minutes - 1] if minutes <= len(_NUMBERS) else str(minutes)
-    # "an eight-minute", "an 18-minute", "an 80-minute": by sound.
+    # "an eight-minute", "an 18-minute", "an 80-minute".
     article = "an" if number in ("eight", "eleven", "18") or number.startswith("8") else "a"
     return f"{article} {number}-minute read"
 
@@ -64,7 +78,7 @@ def wrap(text: str, columns: int = COLUMNS) -> str:
     return "\n".join(lines)
 
 
-def preheader(given: str, articles: Sequence[Article]) -> str:
+def preheader(given: str, articles: Sequence[Article], said: NullTranslations = ENGLISH) -> str:
     """Give what the inbox shows beside the subject: what the editor wrote, else what the stories tell.
 
     The lead's headline is usually the subject, so it is not said again.
@@ -74,4 +88,5 @@ def preheader(given: str, articles: Sequence[Article]) -> str:
     if articles[0].excerpt:
         return clip(" ".join(articles[0].excerpt.split()), PREHEADER)
     others = [article.title for article in articles[1:]]
-    return clip("Also: " + "; ".join(others), PREHEADER) if others else ""
+    also = said.gettext("Also: %(headlines)s") % {"headlines": "; ".join(others)}
+    return clip(also, PREHEADER) if others else ""
