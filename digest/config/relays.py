@@ -64,9 +64,17 @@ def further(value: object) -> object:
 def by_domain(value: object) -> object:
     """Read the tables of recipient domains; none may come twice, in two spellings."""
     found = tables(value, '[pace."gmail.com"]')
-    if len({str(key).lower() for key in found}) < len(found):
+    if len({_spelled(str(key)) for key in found}) < len(found):
         raise ValueError("names a domain twice")
     return found
+
+
+def _spelled(domain: str) -> str:
+    """Give the one spelling of a domain, or what is there where it is none, which is told elsewhere."""
+    try:
+        return recipient_domain(domain)
+    except ValueError:
+        return domain.lower()
 
 
 Secret = Annotated[

@@ -210,6 +210,10 @@ def test_a_mistake_is_told_with_its_line_and_key(old: str, new: str, expected: s
         ("[pace]\nrate = 1", '15: pace: must be tables, each with its own header: [pace."gmail.com"]'),
         ('[pace]\n"A.example" = {rate = 1}\n"a.example" = {rate = 1}', "15: pace: names a domain twice"),
         (
+            '[pace]\n"müller.example" = {rate = 1}\n"xn--mller-kva.example" = {rate = 1}',
+            "15: pace: names a domain twice",
+        ),
+        (
             '[editors]\naddresses = ["a@b.example"]',
             "16: editors.addresses: not available in this version; leave it out",
         ),
