@@ -1,6 +1,6 @@
 """What the pages need to know. Values and collaborators, passed in once; no settings, no globals."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -32,6 +32,12 @@ class Pages:
     """The language of the site's own name and titles (BCP 47)."""
     accent: str = "#1f4e79"
     """`#rrggbb`. Made darker or lighter where it could not be read otherwise."""
+    logo: str = ""
+    """The https URL of a picture in place of the site's name; shown where it lies with the site itself."""
+    timezone: str = "UTC"
+    """The zone in which the pages name a day."""
+    rarer: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """For each newsletter those that come less often, the most frequent of them first."""
     site_templates: Path | None = None
     """The site's own folder; a file in its `web/` stands in for the shipped one of that name."""
     archive: Archive = field(default_factory=Archive)
