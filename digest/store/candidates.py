@@ -17,6 +17,7 @@ from digest.store.tables import (
     IssueRow,
     JudgementRow,
 )
+from digest.stories import Stories
 
 HOLDING = (IssueState.APPROVED, IssueState.FROZEN, IssueState.SENDING, IssueState.HELD)
 """An issue in one of these has its articles; no other issue of its newsletter may take them."""
@@ -42,8 +43,10 @@ def candidates(
     listed = (col(FeedRow.url).in_(feeds), col(ArticleRow.vanished_at).is_(None))
     found = articles(session, *listed, wanted)
     carried = _held_by(newsletter, (Decision.CARRIED,), col(IssueRow.id) != but_issue)
-    late = {a.id for a in articles(session, *listed, wanted, carried)} if found else set()
-    return [Candidate(article=a, carried=a.id in late) for a in found]
+    # Gone ones too: on a site that has moved, a story waits on under another guid.
+    late = articles(session, wanted, carried) if found else []
+    numbers, stories = {one.id for one in late}, Stories(late)
+    return [Candidate(article=a, carried=a.id in numbers or stories.twin(a) is not None) for a in found]
 
 
 def gone(
