@@ -9,6 +9,8 @@ from digest.delivery.outcome import Kind, Outcome
 
 # With one policy refusal in ten messages, a run of twenty is one in 10^20: it is not chance.
 RUN = 20
+# Readers of one list hardly ever die fifty in a row: a relay that has lost its table of recipients says so.
+DEAD_RUN = 50
 # Few enough to lose little where all are refused, enough that it is not one provider's mood.
 CANARIES = 10
 
@@ -31,6 +33,8 @@ class Breaker:
     """How many results were like the first."""
     run: int = 0
     """How many refusals in a row were our fault; an acceptance ends a run, a dead address does not."""
+    dead: int = 0
+    """How many addresses were called dead since the last acceptance."""
 
     @property
     def relay_takes(self) -> bool:
@@ -50,6 +54,7 @@ class Breaker:
             first=first,
             alike=self.alike + (kind is first),
             run=0 if kind is Kind.ACCEPTED else self.run + (kind in OURS),
+            dead=0 if kind is Kind.ACCEPTED else self.dead + (kind is Kind.DEAD_ADDRESS),
         )
         return replace(after, tripped=self.tripped or _reason(after, outcome))
 
@@ -62,4 +67,6 @@ def _reason(breaker: Breaker, outcome: Outcome) -> str | None:
         return f"all of the first {breaker.results} messages were refused alike, the last: {outcome.evidence}"
     if breaker.run >= RUN:
         return f"{breaker.run} refusals in a row blame us, the last: {outcome.evidence}"
+    if breaker.dead >= DEAD_RUN:
+        return f"{breaker.dead} addresses in a row do not exist, says the relay: {outcome.evidence}"
     return None

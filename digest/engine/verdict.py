@@ -97,7 +97,7 @@ def unsent(row: Row) -> Result:
 
 
 def _calm(breaker: Breaker) -> bool:
-    return breaker.first is Kind.ACCEPTED and breaker.run == 0
+    return breaker.first is Kind.ACCEPTED and breaker.run == breaker.dead == 0
 
 
 def _attempts(row: Row) -> Attempts:

@@ -13,9 +13,7 @@ from sqlmodel import Session
 
 from digest.store.database import insert_for
 from digest.store.installation import permanent_key
-from digest.store.tables import metadata
-
-_HIT = metadata.tables["hit"]
+from digest.store.reader_tables import HIT as _HIT
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 """Seconds."""

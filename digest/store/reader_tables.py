@@ -72,3 +72,7 @@ class ApiTokenRow(SQLModel, table=True):
     created_at: datetime = Field(sa_type=Instant)
     used_at: datetime | None = Field(default=None, sa_type=Instant)
     revoked_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+HIT = SQLModel.metadata.tables["hit"]
+"""The table of counts as Core sees it."""

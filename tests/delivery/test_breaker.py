@@ -2,7 +2,7 @@ from functools import reduce
 
 import pytest
 
-from digest.delivery.breaker import CANARIES, RUN, Breaker
+from digest.delivery.breaker import CANARIES, DEAD_RUN, RUN, Breaker
 from digest.delivery.outcome import Kind, Outcome, Whose
 
 OK, OURS, POLICY, DEAD = Kind.ACCEPTED, Kind.REFUSED_OURS, Kind.REFUSED_POLICY, Kind.DEAD_ADDRESS
@@ -47,8 +47,15 @@ def test_an_acceptance_ends_a_run() -> None:
     assert after([OK, *([OURS] * (RUN - 1) + [OK]) * 5]).tripped is None
 
 
-def test_dead_addresses_neither_make_nor_end_a_run() -> None:
-    assert after([OK, *[DEAD] * 100]).tripped is None
+def test_fifty_dead_addresses_in_a_row_are_rather_the_relays_mistake() -> None:
+    assert after([OK, *[DEAD] * (DEAD_RUN - 1), OK, *[DEAD] * (DEAD_RUN - 1)]).tripped is None
+    assert after([OK, *[DEAD] * DEAD_RUN]).tripped == (
+        "50 addresses in a row do not exist, says the relay: 550 no"
+    )
+
+
+def test_dead_addresses_neither_make_nor_end_a_run_of_ours() -> None:
+    assert after([OK, *[DEAD] * RUN]).tripped is None
     assert after([OK, *[OURS, DEAD] * RUN]).tripped is not None
 
 
