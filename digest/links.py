@@ -83,6 +83,11 @@ def unsubscribe_url(public_url: str, link: Link, keys: Keys) -> str:
     return f"{public_url.rstrip('/')}/u/{sign(link, keys)}"
 
 
+def preferences_url(public_url: str, link: Link, keys: Keys) -> str:
+    """Give a reader's own page, or its question about a new address: `{public_url}/p/{token}`."""
+    return f"{public_url.rstrip('/')}/p/{sign(link, keys)}"
+
+
 def parse_keys(text: str) -> Keys:
     """Read a key file: one key a line, the first signs; blank lines and those beginning with # are skipped.
 

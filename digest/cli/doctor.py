@@ -8,8 +8,8 @@ import typer
 from digest.cli.context import settings, unchecked
 from digest.cli.output import say, table
 from digest.cli.preview import desk_address
+from digest.cli.reader import address
 from digest.cli.remedies import remedy
-from digest.cli.subscribers import address
 from digest.delivery.courier import Relay
 from digest.delivery.probe import is_good, probe
 from digest.desk import Desk

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from digest.model import Counts, DeliveryState, Issue, IssueState, SubscriberState
-from digest.store import issues, subscribers
+from digest.store import issues, newaddress, subscribers
 from digest.store.tables import BATCH, DELIVERY, DELIVERY_REPLY, EVENT, ISSUE
 
 _ARRIVALS = ("subscriber.added", "subscriber.joined", "subscriber.returned")
@@ -123,10 +123,12 @@ class Purged:
 def purge(session: Session, *, keep_ip_days: int, keep_deliveries_days: int, now: datetime) -> Purged:
     """Remove what is kept for a time only: IP addresses and agents, and the deliveries of old issues.
 
-    What remains of an issue are its counts. Deliveries that nobody can settle any more, because their issue
-    was cancelled while they were on the wire and their sender then died, become unknown.
+    With them go addresses that readers asked for and never confirmed. What remains of an issue are its
+    counts. Deliveries that nobody can settle any more, because their issue was cancelled while they were on
+    the wire and their sender then died, become unknown.
     """
     _settle_lost(session, now)
+    newaddress.purge(session, now)
     traced = sa.update(EVENT).where(
         EVENT.c.at < now - timedelta(days=keep_ip_days), (EVENT.c.ip != "") | (EVENT.c.agent != "")
     )

@@ -9,23 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from digest.address import address_key, suppression_key
+from digest.address import address_key
 from digest.model import Channel, Subscriber, SubscriberState
 from digest.store import bounces, intake, roll
-from digest.store.installation import permanent_key
-from digest.store.tables import (
-    DELIVERY,
-    DELIVERY_REPLY,
-    EVENT,
-    ISSUE,
-    SUBSCRIBER,
-    SUBSCRIPTION,
-    SUPPRESSION,
-    EventRow,
-    IssueRow,
-    SubscriberRow,
-    SubscriptionRow,
-)
+from digest.store.tables import SUBSCRIBER, EventRow, SubscriberRow, SubscriptionRow
 from digest.subscription import Arrival, arrive
 
 
@@ -142,7 +129,7 @@ def leave(session: Session, subscriber_id: int, newsletters: list[str], visit: V
 
     One who has no newsletter left is unsubscribed. Idempotent: every call is an event all the same.
     """
-    row = _locked(session, subscriber_id)
+    row = locked(session, subscriber_id)
     if row is None:
         return False
     members = session.exec(
@@ -160,7 +147,7 @@ def leave(session: Session, subscriber_id: int, newsletters: list[str], visit: V
         session.add(row)
     for newsletter in newsletters:
         kind = "subscriber.left" if newsletter in ended else "subscriber.left_again"
-        session.add(_event(kind, subscriber_id, newsletter, visit, now))
+        session.add(event(kind, subscriber_id, newsletter, visit, now))
     session.flush()
     return bool(ended)
 
@@ -170,7 +157,7 @@ def come_back(session: Session, subscriber_id: int, newsletter: str, visit: Visi
 
     One who had never confirmed is as pending as before.
     """
-    row = _locked(session, subscriber_id)
+    row = locked(session, subscriber_id)
     member = session.get(SubscriptionRow, (newsletter, subscriber_id), populate_existing=True)
     if row is None or member is None or row.state is SubscriberState.SUPPRESSED:
         return False
@@ -179,23 +166,26 @@ def come_back(session: Session, subscriber_id: int, newsletter: str, visit: Visi
         row.state = SubscriberState.ACTIVE if row.confirmed_at else SubscriberState.PENDING
         row.left_at, row.left_channel, row.left_issue_id = None, None, None
         session.add_all((row, member))
-        session.add(_event("subscriber.returned", subscriber_id, newsletter, visit, now))
+        session.add(event("subscriber.returned", subscriber_id, newsletter, visit, now))
     session.flush()
     return True
 
 
-def _locked(session: Session, subscriber_id: int) -> SubscriberRow | None:
+def locked(session: Session, subscriber_id: int) -> SubscriberRow | None:
     """Read a subscriber as it is now and keep other writers off it until the end of the transaction."""
     return session.get(SubscriberRow, subscriber_id, populate_existing=True, with_for_update=True)
 
 
 def viewed(session: Session, subscriber_id: int, newsletter: str, visit: Visit, now: datetime) -> None:
     """Count a look at the unsubscribe page. Scanners fetch every link: it means nothing and does nothing."""
-    session.add(_event("unsubscribe.viewed", subscriber_id, newsletter, visit, now))
+    session.add(event("unsubscribe.viewed", subscriber_id, newsletter, visit, now))
     session.flush()
 
 
-def _event(kind: str, subscriber_id: int, newsletter: str, visit: Visit, now: datetime) -> EventRow:
+def event(
+    kind: str, subscriber_id: int, newsletter: str, visit: Visit, now: datetime, *, detail: str = ""
+) -> EventRow:
+    """Give the event of a reader's act."""
     return EventRow(
         at=now,
         kind=kind,
@@ -205,6 +195,7 @@ def _event(kind: str, subscriber_id: int, newsletter: str, visit: Visit, now: da
         channel=visit.channel,
         ip=visit.ip,
         agent=visit.agent[:300],
+        detail=detail,
     )
 
 
@@ -257,42 +248,3 @@ def suppress(session: Session, email: str, evidence: bounces.Evidence, now: date
         return False
     bounces.suppress(session, row, evidence, now)
     return True
-
-
-def erase(session: Session, subscriber: Subscriber, now: datetime) -> None:
-    """Remove an address everywhere. Deliveries keep their counts by id, events their acts without a person.
-
-    A keyed hash stays, so that an import cannot bring the address back. What a relay or an operator said
-    about the address goes, since such sentences repeat it.
-    """
-    connection = session.connection()
-    # The subscriber first, as everywhere: two writers that lock in one order never block each other.
-    connection.execute(sa.delete(SUBSCRIBER).where(SUBSCRIBER.c.id == subscriber.id))
-    connection.execute(sa.delete(SUBSCRIPTION).where(SUBSCRIPTION.c.subscriber_id == subscriber.id))
-    # By the issues' ids, since the key begins with them.
-    issues = sa.select(ISSUE.c.id)
-    connection.execute(
-        sa.delete(DELIVERY_REPLY).where(
-            DELIVERY_REPLY.c.issue_id.in_(issues), DELIVERY_REPLY.c.subscriber_id == subscriber.id
-        )
-    )
-    connection.execute(
-        sa.update(EVENT).where(EVENT.c.subscriber_id == subscriber.id).values(ip="", agent="", detail="")
-    )
-    bounces.remember(session, subscriber.email, bounces.Evidence(reason="erased"), now)
-    key = suppression_key(subscriber.email, permanent_key(session))
-    connection.execute(sa.update(SUPPRESSION).where(SUPPRESSION.c.address_hash == key).values(evidence=""))
-    session.add(EventRow(at=now, kind="subscriber.erased", channel=Channel.OPERATOR))
-    session.flush()
-
-
-def deliveries_of(session: Session, subscriber_id: int, limit: int = 10) -> list[tuple[str, str, int]]:
-    """Give a subscriber's latest deliveries as (issue's slot, newsletter, state's number), newest first."""
-    query = (
-        sa.select(col(IssueRow.slot), col(IssueRow.newsletter), DELIVERY.c.state)
-        .join(DELIVERY, DELIVERY.c.issue_id == col(IssueRow.id))
-        .where(DELIVERY.c.subscriber_id == subscriber_id)
-        .order_by(col(IssueRow.due_at).desc())
-        .limit(limit)
-    )
-    return [(slot, newsletter, state) for slot, newsletter, state in session.connection().execute(query)]

@@ -8,14 +8,18 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 from digest import links
 from digest.errors import StoreError, TokenError
 from digest.store import installation
-from digest.web import archive, dress, forms, signup
+from digest.web import api, archive, dress, forms, preferences, signup
 from digest.web.dress import Dress
-from digest.web.leaving import Leaving, Visitor
+from digest.web.guard import API, guarded
+from digest.web.leaving import Leaving
 from digest.web.pages import Pages
+from digest.web.ready import readiness
+from digest.web.visitor import visitor
 
 log = structlog.get_logger()
 
@@ -25,23 +29,22 @@ RETRY_SECONDS = 120
 """When to come again after the database failed: it is restarting, or an operator is at it."""
 
 
-def app(pages: Pages) -> FastAPI:
+def app(pages: Pages) -> ASGIApp:
     """Give the application of a site's pages. Raises RenderError if one of its templates is wrong."""
     clothes = Dress(pages)
-    leaving = Leaving(pages.store, pages.titles, pages.site_name)
+    leaving = Leaving(pages)
     made = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
 
     @made.api_route("/u/{token:path}", methods=[*LOOK, "POST"])
     async def unsubscribe(request: Request, token: str) -> Response:
         """Show the page with the button, or do what a POST asks for (RFC 8058)."""
         link = links.read(token, pages.keys)
-        visitor = _visitor(request)
         if request.method == "POST":
-            act = await forms.read(request)
-            answer = await run_in_threadpool(leaving.act, link, act, visitor, pages.clock())
+            form = await forms.read(request, public_url=pages.public_url)
+            answer = await run_in_threadpool(leaving.act, link, form, visitor(request), pages.clock())
         else:
-            answer = await run_in_threadpool(leaving.look, link, visitor, pages.clock())
-        return clothes.page(answer.page, answer.shown, answer.status)
+            answer = await run_in_threadpool(leaving.look, link, visitor(request), pages.clock())
+        return clothes.page(answer.page, answer.shown, answer.status, language=answer.language)
 
     @made.api_route("/healthz", methods=LOOK)
     def health() -> Response:
@@ -64,9 +67,12 @@ def app(pages: Pages) -> FastAPI:
 
     archive.routes(made, pages, clothes)
 
+    preferences.routes(made, pages, clothes)
     signup.routes(made, pages, clothes)
+    readiness(made, pages)
+    made.mount(API, api.application(pages))
     _faults(made, clothes)
-    return made
+    return guarded(made, pages, clothes)
 
 
 def _faults(made: FastAPI, clothes: Dress) -> None:
@@ -88,7 +94,7 @@ def _faults(made: FastAPI, clothes: Dress) -> None:
     @made.exception_handler(StoreError)
     async def store_failed(request: Request, exc: StoreError) -> Response:
         log.error("web.store_failed", method=request.method, error=str(exc))
-        if request.url.path == "/healthz":
+        if request.scope["path"] == "/healthz":
             return dress.json({"error": "the database does not answer"}, 503)
         return clothes.problem("fault", 503, {"Retry-After": str(RETRY_SECONDS)})
 
@@ -96,11 +102,3 @@ def _faults(made: FastAPI, clothes: Dress) -> None:
     async def failed(_request: Request, _exc: Exception) -> Response:
         # The server logs the traceback; a reader is told only that it is our fault.
         return clothes.problem("fault", 500)
-
-
-def _visitor(request: Request) -> Visitor:
-    return Visitor(
-        method=request.method,
-        ip=request.client.host if request.client else "",
-        agent=request.headers.get("user-agent", ""),
-    )

@@ -3,8 +3,10 @@
 from fastapi import FastAPI
 
 from digest.desk import Desk
+from digest.slots import Schedule
 from digest.web.app import app
 from digest.web.pages import Pages
+from digest.web.rarer import rarer
 
 
 def reader_pages(desk: Desk) -> FastAPI:
@@ -26,6 +28,11 @@ def pages(desk: Desk) -> Pages:
         public_url=settings.web.public_url,
         language=settings.site.language,
         accent=settings.theme.accent,
+        timezone=settings.site.timezone,
+        rarer=rarer(
+            {one.name: Schedule.parse(one.schedule, one.timezone) for one in settings.newsletter},
+            desk.clock(),
+        ),
         site_templates=settings.templates_folder,
         archive=settings.archive,
         signup=settings.signup,

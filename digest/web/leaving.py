@@ -12,18 +12,31 @@ import structlog
 from sqlalchemy.exc import NoResultFound
 from sqlmodel import Session
 
-from digest.errors import StoreError
+from digest import links
+from digest.errors import StoreError, TokenError
 from digest.links import Link, LinkKind
 from digest.model import Channel, Subscriber, SubscriberState
-from digest.store import issues, subscribers
-from digest.store.database import Store
+from digest.store import issues, preferences, subscribers
 from digest.store.subscribers import Visit
-from digest.web.forms import Act
+from digest.web.forms import Act, Form
+from digest.web.pages import Pages
 
 log = structlog.get_logger()
 
 IP_LENGTH = 45
 """The longest IPv6 address in text; a proxy may have passed on anything."""
+
+REASONS = ("too-often", "not-interested", "did-not-sign-up", "other")
+"""Why one may say that one has left."""
+
+SAID = {
+    Act.ONE_CLICK: "reader.left",
+    Act.LEAVE: "reader.left",
+    Act.RETURN: "reader.returned",
+    Act.REASON: "reader.gave_reason",
+    Act.RARER: "reader.reads_rarer",
+}
+"""What the log says of an act."""
 
 
 class Standing(Enum):
@@ -47,14 +60,19 @@ class Visitor:
     ip: str = ""
     agent: str = ""
 
+    def visit(self, channel: Channel = Channel.PAGE, issue_id: int | None = None) -> Visit:
+        """Give what an event keeps of it."""
+        return Visit(channel=channel, issue_id=issue_id, ip=self.ip[:IP_LENGTH], agent=self.agent)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """Which page a reader gets, what it shows, and HTTP's status."""
+    """Which page a reader gets, what it shows, HTTP's status, and the reader's language."""
 
     page: str
     status: int = 200
     shown: Mapping[str, object] = field(default_factory=dict)
+    language: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,35 +84,44 @@ class _Reader:
     newsletters: Sequence[str]
     """What the link speaks of: its issue's newsletter, or all of them where it came with no issue."""
     subscriber: Subscriber | None
+    language: str = ""
 
     @property
     def standing(self) -> Standing:
         subscriber = self.subscriber
         if self.link.kind is not LinkKind.UNSUBSCRIBE:
             return Standing.TEST
-        if subscriber is None:
-            return Standing.ERASED
-        if subscriber.address_version != self.link.address_version:
-            return Standing.MOVED
-        if subscriber.state is SubscriberState.SUPPRESSED:
-            return Standing.SUPPRESSED
-        reads = any(name in self.newsletters for name in subscriber.newsletters)
-        return Standing.READING if reads else Standing.LEFT
+        return standing(self.link, subscriber, self.newsletters)
 
-    def visit(self, channel: Channel, visitor: Visitor) -> Visit:
-        return Visit(channel=channel, issue_id=self.issue_id, ip=visitor.ip[:IP_LENGTH], agent=visitor.agent)
+    @property
+    def one(self) -> str:
+        """The newsletter that the link speaks of, empty where it speaks of several."""
+        return self.newsletters[0] if len(self.newsletters) == 1 else ""
+
+
+def standing(link: Link, subscriber: Subscriber | None, newsletters: Sequence[str]) -> Standing:
+    """Give how the reader of a link that is no test's stands to some newsletters."""
+    if subscriber is None:
+        return Standing.ERASED
+    if subscriber.address_version != link.address_version:
+        return Standing.MOVED
+    if subscriber.state is SubscriberState.SUPPRESSED:
+        return Standing.SUPPRESSED
+    reads = any(name in newsletters for name in subscriber.newsletters)
+    return Standing.READING if reads else Standing.LEFT
 
 
 class Leaving:
     """Answers the links of one store's mail. Every call blocks on the database: keep it off the loop."""
 
-    def __init__(self, store: Store, titles: Mapping[str, str], site_name: str) -> None:
-        self._store = store
-        self._titles = titles
-        self._site_name = site_name
+    def __init__(self, pages: Pages) -> None:
+        self._pages, self._store, self._titles = pages, pages.store, pages.titles
 
     def look(self, link: Link, visitor: Visitor, now: datetime) -> Answer:
-        """Give the page of a link and count the look. Scanners fetch every link: nothing else changes."""
+        """Give the page of a link and count the look. Scanners fetch every link: nothing else changes.
+
+        Raises TokenError for a link to another page.
+        """
         with self._store.read() as session:
             reader = self._reader(session, link)
         try:
@@ -105,10 +132,10 @@ class Leaving:
             log.warning("web.view_not_counted", error=str(exc))
         return self._answer(reader)
 
-    def act(self, link: Link, act: Act, visitor: Visitor, now: datetime) -> Answer:
+    def act(self, link: Link, form: Form, visitor: Visitor, now: datetime) -> Answer:
         """Do what a reader asks for, at once and as often as asked; give the page that says how it stands.
 
-        Raises StoreError where the ledger cannot be written; then nothing has changed.
+        Raises StoreError where the ledger cannot be written; then nothing has changed. Raises TokenError.
         """
         with self._store.write() as session:
             reader = self._reader(session, link)
@@ -116,24 +143,48 @@ class Leaving:
                 _count(session, reader, visitor, now)
             if reader.standing not in (Standing.READING, Standing.LEFT, Standing.SUPPRESSED):
                 return self._answer(reader)
-            done = _act(session, reader, act, visitor, now)
+            done = self._act(session, reader, form, visitor, now)
             after = self._reader(session, link)
         log.info(
-            "reader.returned" if act is Act.RETURN else "reader.left",
+            SAID[form.act],
             subscriber=link.subscriber_id,
             newsletter=",".join(reader.newsletters),
-            channel=(Channel.ONE_CLICK if act is Act.ONE_CLICK else Channel.PAGE).value,
+            channel=(Channel.ONE_CLICK if form.act is Act.ONE_CLICK else Channel.PAGE).value,
             changed=done,
         )
-        if act is not Act.RETURN:
+        if form.act in (Act.ONE_CLICK, Act.LEAVE):
             return self._answer(after)
-        if after.standing is Standing.READING:
-            return Answer(page="back", shown=self._shown(after))
+        if form.act is Act.REASON and done:
+            return self._answer(after, thanked=True)
+        if form.act is Act.RARER and done:
+            shown = self._shown(after) | {"newsletter": self._rarer(reader), "fresh": True}
+            return Answer(page="back", shown=shown, language=after.language)
+        if form.act is Act.RETURN and after.standing is Standing.READING:
+            return Answer(page="back", shown=self._shown(after) | {"fresh": False}, language=after.language)
         answer = self._answer(after)
         # Refused: one who is suppressed, or never had this newsletter, does not come in by this door.
-        return Answer(page=answer.page, status=409, shown=answer.shown)
+        return Answer(page=answer.page, status=409, shown=answer.shown, language=after.language)
+
+    def _act(self, session: Session, reader: _Reader, form: Form, visitor: Visitor, now: datetime) -> bool:
+        """Do it; True where that changed anything."""
+        subscriber_id = reader.link.subscriber_id
+        visit = visitor.visit(issue_id=reader.issue_id)
+        if form.act is Act.ONE_CLICK:
+            visit = visitor.visit(Channel.ONE_CLICK, reader.issue_id)
+        if form.act in (Act.ONE_CLICK, Act.LEAVE):
+            return subscribers.leave(session, subscriber_id, list(reader.newsletters), visit, now)
+        if form.act is Act.RARER:
+            rarer = self._rarer_name(reader)
+            return bool(rarer) and preferences.join(session, subscriber_id, rarer, visit, now)
+        if reader.standing is not Standing.LEFT:
+            return False
+        if form.act is Act.REASON:
+            return _reason(session, reader, form.one("reason"), visit, now)
+        return bool(reader.one) and subscribers.come_back(session, subscriber_id, reader.one, visit, now)
 
     def _reader(self, session: Session, link: Link) -> _Reader:
+        if link.kind not in (LinkKind.UNSUBSCRIBE, LinkKind.INERT):
+            raise TokenError("This link does something else: use the one in the mail as it stands.")
         subscriber = subscribers.get(session, link.subscriber_id)
         issue_id, newsletters = None, sorted({*self._titles, *(subscriber.newsletters if subscriber else ())})
         try:
@@ -143,27 +194,53 @@ class Leaving:
         except NoResultFound:
             # The link is ours but the issue is not here: a database restored from before it. It still leaves.
             log.warning("web.issue_unknown", issue=link.issue_id)
-        return _Reader(link=link, issue_id=issue_id, newsletters=newsletters, subscriber=subscriber)
+        return _Reader(
+            link=link,
+            issue_id=issue_id,
+            newsletters=newsletters,
+            subscriber=subscriber,
+            language=preferences.language(session, link.subscriber_id),
+        )
 
-    def _answer(self, reader: _Reader) -> Answer:
-        standing, shown = reader.standing, self._shown(reader)
-        if standing is Standing.READING:
-            return Answer(page="leave", shown=shown)
-        if standing is Standing.LEFT:
-            return Answer(page="left", shown=shown)
-        return Answer(page="nothing", shown={**shown, "why": standing.value})
+    def _answer(self, reader: _Reader, *, thanked: bool = False) -> Answer:
+        shown = self._shown(reader)
+        if reader.standing is Standing.READING:
+            return Answer(page="leave", shown=shown, language=reader.language)
+        if reader.standing is Standing.LEFT:
+            left = {"rarer": self._rarer(reader), "reasons": REASONS, "thanked": thanked}
+            return Answer(page="left", shown=shown | left, language=reader.language)
+        return Answer(page="nothing", shown=shown | {"why": reader.standing.value}, language=reader.language)
 
     def _shown(self, reader: _Reader) -> dict[str, object]:
         subscriber = reader.subscriber if reader.standing is not Standing.MOVED else None
-        one = reader.newsletters[0] if len(reader.newsletters) == 1 else ""
+        one = reader.one
         others = [name for name in subscriber.newsletters if name != one] if subscriber and one else []
         return {
-            "newsletter": self._titles.get(one, self._site_name),
+            "newsletter": self._titles.get(one, self._pages.site_name),
             "address": masked(subscriber.email) if subscriber else "",
             "others": [self._titles[name] for name in others if name in self._titles],
             # A link to several newsletters cannot tell which of them the reader had.
             "can_return": bool(one),
+            "settings_url": settings_url(self._pages, subscriber) if subscriber else "",
         }
+
+    def _rarer(self, reader: _Reader) -> str:
+        """Give the title of a newsletter that comes less often, empty where there is none."""
+        return self._titles.get(self._rarer_name(reader), "")
+
+    def _rarer_name(self, reader: _Reader) -> str:
+        has = reader.subscriber.newsletters if reader.subscriber else ()
+        return next((name for name in self._pages.rarer.get(reader.one, ()) if name not in has), "")
+
+
+def settings_url(pages: Pages, subscriber: Subscriber) -> str:
+    """Give the path of a reader's own page."""
+    link = Link(
+        kind=LinkKind.PREFERENCES,
+        subscriber_id=subscriber.id,
+        address_version=subscriber.address_version,
+    )
+    return links.preferences_url(pages.root, link, pages.keys)
 
 
 def masked(email: str) -> str:
@@ -172,16 +249,20 @@ def masked(email: str) -> str:
     return f"{local[:1] if len(local) > 1 else ''}•••@{domain}"
 
 
-def _act(session: Session, reader: _Reader, act: Act, visitor: Visitor, now: datetime) -> bool:
-    """Do it; True where that changed anything."""
-    subscriber_id, newsletters = reader.link.subscriber_id, reader.newsletters
-    channel = Channel.ONE_CLICK if act is Act.ONE_CLICK else Channel.PAGE
-    visit = reader.visit(channel, visitor)
-    if act is not Act.RETURN:
-        return subscribers.leave(session, subscriber_id, list(newsletters), visit, now)
-    if len(newsletters) != 1 or reader.standing is not Standing.LEFT:
+def _reason(session: Session, reader: _Reader, reason: str, visit: Visit, now: datetime) -> bool:
+    """Take note of why a reader has left; False for a reason that nobody was offered."""
+    if reason not in REASONS:
         return False
-    return subscribers.come_back(session, subscriber_id, newsletters[0], visit, now)
+    preferences.note(
+        session,
+        "subscriber.reason",
+        reader.link.subscriber_id,
+        visit,
+        now,
+        newsletter=reader.one,
+        detail=reason,
+    )
+    return True
 
 
 def _count(session: Session, reader: _Reader, visitor: Visitor, now: datetime) -> None:
@@ -189,6 +270,5 @@ def _count(session: Session, reader: _Reader, visitor: Visitor, now: datetime) -
     if reader.standing in (Standing.TEST, Standing.ERASED):
         return
     counted = Visitor(method=visitor.method, ip=visitor.ip, agent=f"{visitor.method} {visitor.agent}".strip())
-    visit = reader.visit(Channel.PAGE, counted)
-    newsletter = reader.newsletters[0] if len(reader.newsletters) == 1 else ""
-    subscribers.viewed(session, reader.link.subscriber_id, newsletter, visit, now)
+    visit = counted.visit(issue_id=reader.issue_id)
+    subscribers.viewed(session, reader.link.subscriber_id, reader.one, visit, now)

@@ -110,7 +110,9 @@ def test_show_tells_the_latest_deliveries(site: Site) -> None:
     site.frozen()
     said = site.digest("subscribers", "show", ROSA)
     assert f"daily       {SLOT}  pending" in said.out
-    assert shown(site)["deliveries"] == [{"newsletter": "daily", "slot": SLOT, "state": "pending"}]
+    assert shown(site)["deliveries"] == [
+        {"newsletter": "daily", "slot": SLOT, "state": "pending", "at": None, "reply": ""}
+    ]
 
 
 def test_the_list_is_counted_and_can_be_narrowed(site: Site) -> None:

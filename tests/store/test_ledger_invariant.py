@@ -8,7 +8,7 @@ import pytest
 from ledger_scene import NOW, counts, draft, readers
 
 from digest.model import Channel, DeliveryState, IssueState
-from digest.store import issues, ledger, subscribers
+from digest.store import erasure, issues, ledger, subscribers
 from digest.store.database import Store
 from digest.store.ledger import Batch, Row
 from digest.store.subscribers import Visit
@@ -110,7 +110,7 @@ class Walk:
         with self.store.write() as session:
             reader = subscribers.get(session, self.random.choice(self.readers))
             if reader is not None:
-                subscribers.erase(session, reader, self.now)
+                erasure.erase(session, reader, self.now)
 
     def hold_or_resume(self) -> None:
         with self.store.write() as session:

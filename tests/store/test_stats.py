@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from ledger_scene import NOW, SLOT, accepted, claim_all, counts, draft, readers, sending, take, turn
 
 from digest.model import Channel, Counts, DeliveryState, Issue, Slot, SubscriberState
-from digest.store import issues, ledger, stats, subscribers
+from digest.store import erasure, issues, ledger, stats, subscribers
 from digest.store.bounces import Effect, Evidence
 from digest.store.database import Store
 from digest.store.subscribers import Newcomer, Visit
@@ -106,7 +106,7 @@ def test_who_did_not_get_an_issue_is_told_with_the_reason(store: Store) -> None:
     with store.write() as session:
         erased = subscribers.get(session, ids[1])
         assert erased is not None
-        subscribers.erase(session, erased, NOW)
+        erasure.erase(session, erased, NOW)
     with store.read() as session:
         told = list(undelivered(session, issue.id))
     assert [(one.email, one.state.name, one.code, one.kind, one.reply) for one in told] == [

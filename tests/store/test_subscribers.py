@@ -9,7 +9,7 @@ from ledger_scene import NOW, claim_all, frozen, readers, sending, take, turn
 
 from digest.address import suppression_key
 from digest.model import Channel, DeliveryState, Subscriber, SubscriberState
-from digest.store import bounces, installation, ledger, subscribers
+from digest.store import bounces, erasure, installation, subscribers
 from digest.store.bounces import Effect, Evidence
 from digest.store.database import Store
 from digest.store.subscribers import Newcomer, Visit
@@ -126,7 +126,7 @@ def test_an_address_can_be_suppressed_before_it_was_ever_known(store: Store) -> 
 def test_an_import_never_brings_back_who_was_erased(store: Store) -> None:
     add(store, ada())
     with store.write() as session:
-        subscribers.erase(session, _get(session), NOW)
+        erasure.erase(session, _get(session), NOW)
     with store.write() as session:
         ((arrival, reason),) = subscribers.add(session, [ada(email="ada@ledger.example")], NOW)
     assert arrival is Arrival.REFUSED
@@ -266,7 +266,7 @@ def test_erasing_leaves_a_hash_and_nothing_of_the_person(store: Store) -> None:
     turn(store, batch, results=[refused])
     act(store, reader, "daily")
     with store.write() as session:
-        subscribers.erase(session, _get(session), NOW)
+        erasure.erase(session, _get(session), NOW)
     with store.read() as session:
         assert subscribers.find(session, ADA) is None
         assert subscribers.get(session, reader) is None
@@ -288,7 +288,7 @@ def test_an_id_is_never_used_again(store: Store) -> None:
     with store.write() as session:
         last = subscribers.get(session, ids[-1])
         assert last is not None
-        subscribers.erase(session, last, NOW)
+        erasure.erase(session, last, NOW)
     (fresh,) = readers(store, 1, first=10)
     assert fresh > ids[-1]
 
@@ -321,15 +321,6 @@ def test_subscribers_are_listed_and_counted_by_state(store: Store) -> None:
         }
         gone = subscribers.everyone(session, state=SubscriberState.UNSUBSCRIBED)
         assert [reader.id for reader in gone] == ids[:1]
-
-
-def test_a_readers_deliveries_are_told_newest_first(store: Store) -> None:
-    (reader,) = readers(store, 1)
-    issue = frozen(store)
-    with store.read() as session:
-        assert subscribers.deliveries_of(session, reader) == [("2026-11-24T07:00", "daily", 0)]
-        assert subscribers.deliveries_of(session, reader + 1) == []
-        assert ledger.next_due(session, issue.id) is not None
 
 
 @pytest.mark.parametrize("size", [1, 999, 2500])
