@@ -3,33 +3,17 @@
 Knows what pages there are and what each shows; not why one is shown.
 """
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
-from jinja2 import (
-    ChoiceLoader,
-    Environment,
-    FileSystemLoader,
-    PrefixLoader,
-    StrictUndefined,
-    TemplateError,
-    TemplateSyntaxError,
-    select_autoescape,
-)
-from jinja2.loaders import BaseLoader
 
-from digest import languages, resources
-from digest.errors import RenderError
-from digest.render import palette
-from digest.render.urls import contact_url, host
+from digest import languages
 from digest.web.pages import Pages
-
-PAPER = "#f4f1ea"
-"""What a page lies on in the light: the mail's."""
+from digest.web.templates import environment, mistakes_in, own_logo
 
 HEADERS = {
     # Nothing but our own stylesheet and our own forms: no script, picture, font or frame.
@@ -82,6 +66,7 @@ PAGES: Mapping[str, Mapping[str, Any]] = {
     "welcome": SIGNED_UP,
     "notme": {},
     "lapsed": {},
+    "embed": {"action": "-", "choices": CHOICES, "name": "-"},
     "problem": {"problem": "fault"},
     "archive": PAST | {"issues": [{"url": "-", "subject": "-", "newsletter": "-", "day": "-", "date": "-"}]},
     "archive_empty": PAST,
@@ -99,7 +84,8 @@ class Dress:
     def __init__(self, pages: Pages) -> None:
         self.languages = languages.offered(pages.site_templates)
         self._own = languages.best([pages.language], self.languages)
-        self._jinja = {language: _environment(pages, language) for language in self.languages}
+        self._headers = FLEETING | _pictures(own_logo(pages))
+        self._jinja = {language: environment(pages, language) for language in self.languages}
         self.style = self._render("style.css.j2", {}, self._own)
         version = sha256(self.style.encode()).hexdigest()[:12]
         for language, jinja in self._jinja.items():
@@ -121,19 +107,40 @@ class Dress:
         `language` is the reader's (BCP 47); without one, or where there is none of it, the site's.
         """
         text = self._render(f"{name}.html.j2", shown, languages.best([language, self._own], self.languages))
-        return HTMLResponse(text, status, headers=FLEETING | dict(headers or {}))
+        return HTMLResponse(text, status, headers=self._headers | dict(headers or {}))
 
-    def problem(self, problem: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    def problem(
+        self, problem: str, status: int, headers: Mapping[str, str] | None = None, *, language: str = ""
+    ) -> Response:
         """Answer that something did not work, and how a person is reached."""
-        return self.page("problem", {"problem": problem}, status, headers)
+        return self.page("problem", {"problem": problem}, status, headers, language=language)
+
+    def language(self, accept: str, chosen: str = "") -> str:
+        """Give the language for a visitor, by what the reader has chosen and by Accept-Language.
+
+        Who came from the site reads it: its language is left only for one whose browser does not name it.
+        """
+        accepted = languages.accepted(accept)
+        if known := languages.known([chosen], self.languages) or languages.known(accepted, [self._own]):
+            return known
+        return languages.best([*accepted, self._own], self.languages)
 
     def stylesheet(self) -> Response:
         """Answer with the stylesheet."""
         return Response(self.style, media_type="text/css; charset=utf-8", headers=LASTING)
 
     def _render(self, name: str, shown: Mapping[str, object], language: str) -> str:
-        with _mistakes_in(name):
+        with mistakes_in(name):
             return self._jinja[language].get_template(name).render(shown)
+
+
+def _pictures(logo: str) -> dict[str, str]:
+    """Give the header that lets a page show the site's logo, where there is one."""
+    if not logo:
+        return {}
+    place = urlsplit(logo)
+    policy = f"{HEADERS['Content-Security-Policy']}; img-src {place.scheme}://{place.netloc}"
+    return {"Content-Security-Policy": policy}
 
 
 def json(value: object, status: int = 200) -> Response:
@@ -144,53 +151,3 @@ def json(value: object, status: int = 200) -> Response:
 def plain(text: str) -> Response:
     """Answer with plain text."""
     return PlainTextResponse(text, headers=HEADERS)
-
-
-def _environment(pages: Pages, language: str) -> Environment:
-    """Give the environment of the pages' templates; the shipped ones are also there as `shipped/NAME`.
-
-    Its `_`, `ngettext` and `{% trans %}` speak `language`, which the templates know by that name.
-    """
-    shipped = FileSystemLoader(resources.templates() / "web")
-    places: list[BaseLoader] = [shipped, PrefixLoader({"shipped": shipped})]
-    if pages.site_templates is not None:
-        places.insert(0, FileSystemLoader(pages.site_templates / "web"))
-    made = Environment(
-        loader=ChoiceLoader(places),
-        autoescape=select_autoescape(("html.j2",)),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-        extensions=["jinja2.ext.i18n"],
-    )
-    said = languages.translations(language, pages.site_templates)
-    # What the extension adds to an environment, no type knows.
-    made.__dict__["install_gettext_translations"](said, newstyle=True)
-    made.globals |= {
-        "language": language,
-        "site": {
-            "name": pages.site_name,
-            "url": pages.site_url,
-            "host": host(pages.site_url),
-            "language": pages.language,
-            "contact": pages.contact,
-            "contact_url": contact_url(pages.contact),
-        },
-        "titles": list(pages.titles.values()),
-        "light": palette.light(accent=pages.accent, paper=PAPER),
-        "dark": palette.dark(accent=pages.accent),
-    }
-    return made
-
-
-@contextlib.contextmanager
-def _mistakes_in(name: str) -> Iterator[None]:
-    """Turn a template's mistake into one sentence that begins with its place."""
-    try:
-        yield
-    except TemplateSyntaxError as exc:
-        place = f"templates/web/{exc.name or name}, line {exc.lineno}"
-        raise RenderError(f"{place}: {exc.message}: mend the template.") from exc
-    except TemplateError as exc:
-        raise RenderError(f"templates/web/{name}: {exc}: mend the template.") from exc

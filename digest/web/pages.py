@@ -32,6 +32,8 @@ class Pages:
     """The language of the site's own name and titles (BCP 47)."""
     accent: str = "#1f4e79"
     """`#rrggbb`. Made darker or lighter where it could not be read otherwise."""
+    logo: str = ""
+    """The https URL of a picture in place of the site's name; shown where it lies with the site itself."""
     timezone: str = "UTC"
     """The zone in which the pages name a day."""
     rarer: Mapping[str, Sequence[str]] = field(default_factory=dict)
