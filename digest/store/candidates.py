@@ -1,7 +1,8 @@
 """What the next issue of a newsletter may hold, and what it must not repeat."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -17,7 +18,7 @@ from digest.store.tables import (
     IssueRow,
     JudgementRow,
 )
-from digest.stories import Stories
+from digest.stories import Stories, same_story
 
 HOLDING = (IssueState.APPROVED, IssueState.FROZEN, IssueState.SENDING, IssueState.HELD)
 """An issue in one of these has its articles; no other issue of its newsletter may take them."""
@@ -71,27 +72,40 @@ def known(session: Session, newsletter: str, *, but_issue: int = 0) -> list[Know
     )
     sent = set(session.connection().execute(mailed).scalars())
     return [
-        Known(**told, fate=MAILED if told["id"] in sent else FATES[verdict])
-        for verdict, told in _stories(session, newsletter)
-        if told["id"] in sent or verdict in FATES
+        _known(told, MAILED if told[0] in sent else FATES[verdict])
+        for verdict, *told in _judged(session, newsletter)
+        if told[0] in sent or verdict in FATES
     ]
 
 
 def seen(session: Session, newsletter: str) -> list[tuple[Verdict, Known]]:
     """Give every story that a newsletter has judged, and how."""
-    return [(verdict, Known(**told, fate=verdict.value)) for verdict, told in _stories(session, newsletter)]
+    return [(verdict, _known(told, verdict.value)) for verdict, *told in _judged(session, newsletter)]
 
 
-def _stories(session: Session, newsletter: str) -> list[tuple[Verdict, dict[str, Any]]]:
+def _known(told: Sequence[Any], fate: str) -> Known:
+    number, feed_url, link, title, published_at, first_seen_at = told
+    return Known(
+        id=number,
+        feed_url=feed_url,
+        link=link,
+        title=title,
+        published_at=published_at,
+        first_seen_at=first_seen_at,
+        fate=fate,
+    )
+
+
+def _judged(session: Session, newsletter: str) -> Iterable[Sequence[Any]]:
     """Give each judged article's verdict and what it is recognised by. Narrow: there are many of them."""
     columns: list[Any] = [
-        col(JudgementRow.verdict),
-        col(ArticleRow.id),
-        col(FeedRow.url).label("feed_url"),
-        col(ArticleRow.link),
-        col(ArticleRow.title),
-        col(ArticleRow.published_at),
-        col(ArticleRow.first_seen_at),
+        JudgementRow.verdict,
+        ArticleRow.id,
+        FeedRow.url,
+        ArticleRow.link,
+        ArticleRow.title,
+        ArticleRow.published_at,
+        ArticleRow.first_seen_at,
     ]
     query = (
         sa.select(*columns)
@@ -99,8 +113,16 @@ def _stories(session: Session, newsletter: str) -> list[tuple[Verdict, dict[str,
         .join(FeedRow, col(FeedRow.id) == col(ArticleRow.feed_id))
         .where(col(JudgementRow.newsletter) == newsletter)
     )
-    found = session.connection().execute(query).mappings()
-    return [(row["verdict"], {key: row[key] for key in row if key != "verdict"}) for row in found]
+    return session.connection().execute(query)
+
+
+def twins(session: Session, article: LedgerArticle) -> list[LedgerArticle]:
+    """Give the same story under other guids, or in other feeds."""
+    alike = sa.func.lower(col(ArticleRow.title)) == article.title.lower()
+    if path := urlsplit(article.link).path.rstrip("/"):
+        alike |= col(ArticleRow.link).contains(path, autoescape=True)
+    found = articles(session, alike, col(ArticleRow.id) != article.id)
+    return [one for one in found if same_story(one, article)]
 
 
 def articles(session: Session, *where: sa.ColumnElement[bool]) -> list[LedgerArticle]:

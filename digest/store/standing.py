@@ -9,9 +9,8 @@ from sqlmodel import Session, col, select
 from digest.issue import Mark
 from digest.model import Decision, IssueState, LedgerArticle, Verdict
 from digest.store import marks, rows
-from digest.store.candidates import HOLDING, articles, newest
+from digest.store.candidates import HOLDING, newest, twins
 from digest.store.tables import ArticleRow, FeedRow, IssueArticleRow, IssueRow, JudgementRow
-from digest.stories import same_story
 
 VERDICTS = {
     Verdict.ELIGIBLE: "eligible: it belongs to the next issue that has room",
@@ -141,5 +140,5 @@ def why(session: Session, article_id: int) -> Account | None:
             )
             for _, issue, link in history(session, article_id)
         ],
-        twins=[one for one in articles(session) if one.id != article.id and same_story(one, article)],
+        twins=twins(session, article),
     )
