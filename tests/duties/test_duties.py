@@ -243,3 +243,10 @@ def test_a_used_up_quota_is_tried_again_after_an_hour_whatever_came_since() -> N
     assert acts(plan(), DUE + 64 * MINUTE, [stopped]) == []
     assert acts(plan(), DUE + 65 * MINUTE, [stopped]) == [(Act.RESUME, SLOT)]
     assert (Act.RESUME, SLOT) in acts(plan(), DUE + 30 * HOUR, [stopped])
+
+
+def test_what_a_check_holds_ahead_of_its_slot_is_drafted_so_that_the_hold_can_lift() -> None:
+    asked = held("articles", SLOT, DUE)
+    assert acts(plan(), DUE - MINUTE, [YESTERDAY, asked]) == [(Act.DRAFT, SLOT)]
+    assert acts(plan(), DUE, [asked]) == [(Act.PUBLISH, SLOT)]
+    assert acts(plan(), DUE + 7 * HOUR, [asked]) == [(Act.SKIP, SLOT)]
