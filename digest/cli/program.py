@@ -26,6 +26,7 @@ COMMANDS = {
     "articles": "Publish",
     "feeds": "Publish",
     "subscribers": "Readers",
+    "embed": "Readers",
     "stats": "Readers",
     "run": "Look after it",
     "serve": "Look after it",

@@ -15,6 +15,7 @@ from digest.alerts import Alerts
 from digest.desk import Desk
 from digest.service.dispatch import Dispatch
 from digest.service.look import Look
+from digest.service.postbox import Postbox
 from digest.service.watcher import Watcher
 from digest.slots import apscheduler_fields
 
@@ -39,6 +40,7 @@ class Service:
         self._wake = asyncio.Event()
         self._dispatch = Dispatch(desk, alerts, wake=self._wake.set)
         self._look = Look(desk, alerts)
+        self._postbox = Postbox(desk, alerts)
         self._watcher = Watcher(desk, alerts, self._dispatch)
 
     async def run(self, stop: asyncio.Event, serve: Serve) -> None:
@@ -57,6 +59,8 @@ class Service:
             ending.push_async_callback(self.idle)
             looks = asyncio.create_task(_and_then(self._look_again(stop), stop.set), name="looks")
             ending.push_async_callback(_ended, looks, seconds=self._last_look)
+            post = asyncio.create_task(_and_then(self._postbox.run(stop), stop.set), name="postbox")
+            ending.push_async_callback(_ended, post, seconds=self._last_look)
             ending.callback(self._begin_stop)
             await stop.wait()
 

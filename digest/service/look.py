@@ -15,7 +15,7 @@ from digest.model import Issue, IssueState, Slot
 from digest.publish import Draft, draft, freeze, rehearse
 from digest.publish.report import report
 from digest.service.feeds import Feeds, has_passed
-from digest.store import articles, issues, locks, stats, watch
+from digest.store import articles, issues, limits, locks, readermail, signups, stats, watch
 
 log = structlog.get_logger()
 
@@ -218,3 +218,6 @@ class Look:
                 keep_deliveries_days=privacy.keep_deliveries_days,
                 now=self._desk.clock(),
             )
+            signups.purge(session, self._desk.clock())
+            readermail.purge(session, self._desk.clock())
+            limits.purge(session, self._desk.clock())

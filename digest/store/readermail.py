@@ -149,9 +149,9 @@ def forget(session: Session, subscriber_id: int) -> None:
     )
 
 
-def waiting(session: Session) -> int:
-    """Count the mails that are still to be sent."""
-    counted = sa.select(sa.func.count()).where(col(ReaderMailRow.next_at).is_not(None))
+def waiting(session: Session, now: datetime) -> int:
+    """Count the mails that are due."""
+    counted = sa.select(sa.func.count()).where(col(ReaderMailRow.next_at) <= now)
     return int(session.connection().execute(counted).scalar_one())
 
 
