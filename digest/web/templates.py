@@ -2,8 +2,10 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from types import CodeType
 
 from jinja2 import (
+    BytecodeCache,
     ChoiceLoader,
     Environment,
     FileSystemLoader,
@@ -13,6 +15,7 @@ from jinja2 import (
     TemplateSyntaxError,
     select_autoescape,
 )
+from jinja2.bccache import Bucket
 from jinja2.loaders import BaseLoader
 from markupsafe import Markup, escape
 
@@ -26,10 +29,27 @@ PAPER = "#f4f1ea"
 """What a page lies on in the light: the mail's."""
 
 
-def environment(pages: Pages, language: str) -> Environment:
+class Compiled(BytecodeCache):
+    """What templates were compiled to, for the next language too: words come from an environment."""
+
+    def __init__(self) -> None:
+        self._code: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Give a template's code, if it is here."""
+        bucket.code = self._code.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep a template's code."""
+        if bucket.code:
+            self._code[bucket.key, bucket.checksum] = bucket.code
+
+
+def environment(pages: Pages, language: str, compiled: Compiled) -> Environment:
     """Give the environment of the pages' templates; the shipped ones are also there as `shipped/NAME`.
 
-    Its `_`, `ngettext` and `{% trans %}` speak `language`, which the templates know by that name.
+    Its `_`, `ngettext` and `{% trans %}` speak `language`, which the templates know by that name. A template
+    that is in `compiled` is not compiled once more.
     """
     shipped = FileSystemLoader(resources.templates() / "web")
     places: list[BaseLoader] = [shipped, PrefixLoader({"shipped": shipped})]
@@ -42,6 +62,7 @@ def environment(pages: Pages, language: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        bytecode_cache=compiled,
         extensions=["jinja2.ext.i18n"],
     )
     said = languages.translations(language, pages.site_templates)
