@@ -22,6 +22,9 @@ FAILURES = (aiosmtplib.SMTPException, OSError, UnicodeError)
 CONNECT_SECONDS = 30
 """Each step until the greeting, TLS and AUTH are done: a relay that needs longer is in trouble."""
 
+NOT_OFFERED = 454
+"""What stands for a relay that does not offer TLS or AUTH at all."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Relay:
@@ -115,6 +118,10 @@ def reply_of(phase: Phase, error: Exception) -> Reply:
     """Give what went wrong in a phase as a reply: the relay's own, or why there was none."""
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return Reply(phase=phase, code=max(0, error.code), text=_told(error.message))
+    if type(error) is aiosmtplib.SMTPException and phase in {Phase.TLS, Phase.AUTH}:
+        # It does not offer what we are told to use. Where that lasts it is a matter of set-up, like the 454
+        # with which a relay says so itself (RFC 3207 §4, RFC 4954 §6).
+        return Reply(phase=phase, code=NOT_OFFERED, text=_told(str(error)))
     cause = error.__cause__ or error
     text = str(cause) or str(error) or type(cause).__name__
     if isinstance(cause, ssl.SSLError):

@@ -88,14 +88,14 @@ async def test_a_wrong_password_is_told_in_the_relays_words() -> None:
 async def test_an_account_where_none_is_taken_fails_at_auth() -> None:
     async with SmtpServer() as server:
         reply = await refusal(relay(server, username="news", password="sesame"))
-    assert (reply.phase, reply.code) == (Phase.AUTH, 0)
+    assert (reply.phase, reply.code) == (Phase.AUTH, 454)
     assert "AUTH" in reply.text
 
 
 async def test_starttls_that_is_not_offered_sends_nothing_in_the_clear() -> None:
     async with SmtpServer(accounts=ACCOUNTS) as server:
         reply = await refusal(relay(server, security="starttls", username="news", password="sesame"))
-    assert (reply.phase, reply.code) == (Phase.TLS, 0)
+    assert (reply.phase, reply.code) == (Phase.TLS, 454)
     assert "STARTTLS" in reply.text
     assert server.commands["AUTH"] == 0
 
