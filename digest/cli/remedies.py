@@ -77,8 +77,8 @@ REMEDIES = (
     ),
     Remedy(
         phases=TLS,
-        code="0",
-        text=phrases(r"starttls"),
+        code="454",
+        text=phrases(r"extension not supported"),
         says='The relay does not offer STARTTLS: set port = 465 with security = "tls"; '
         '"none" only for a relay on this computer.',
     ),
@@ -98,8 +98,8 @@ REMEDIES = (
     ),
     Remedy(
         phases=AUTH,
-        code="0",
-        text=phrases(r"not supported|auth"),
+        code="454",
+        text=phrases(r"extension (?:is )?not supported|no suitable authentication"),
         says='The relay offers no login here: with security = "none" many hide it, so set "starttls"; '
         "a relay on this computer needs no username.",
     ),
