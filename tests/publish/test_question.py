@@ -61,17 +61,23 @@ async def test_an_answer_lifts_the_hold_at_the_next_draft(
 
 async def test_an_approved_issue_keeps_its_approval_over_the_question(store: Store, tmp_path: Path) -> None:
     async with press(store, tmp_path) as room:
-        room.publish("harbour", minutes_ago=200)
         desk = room.desk()
         await collect(desk, conditional=False)
         issue = drafted(room)
         with store.write() as session:
             issues.approve(session, issue, room.clock())
+        room.publish("late")
+        await collect(desk, conditional=False)
+        with store.write() as session:
             session.connection().exec_driver_sql(
                 f"UPDATE judgement SET verdict = '{Verdict.ASKED.value}' WHERE article_id = 2"
             )
-        room.site.stories.pop()
-        assert drafted(room).state is IssueState.HELD
+        held = drafted(room)
+        assert (held.state, held.held_from) == (IssueState.HELD, IssueState.APPROVED)
+        with store.write() as session:
+            articles.answer(session, "daily", [2], room.clock(), news=True, by="ada")
+        assert drafted(room).state is IssueState.APPROVED
+        assert room.decided() == {"ferry-runs-again": "included"}
 
 
 async def test_nothing_is_frozen_while_there_is_a_question(store: Store, tmp_path: Path) -> None:
