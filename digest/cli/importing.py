@@ -1,43 +1,24 @@
-"""`digest subscribers import`: a CSV file of any length, in constant memory, a transaction a chunk."""
+"""`digest subscribers import`: readers from a file of any length, in constant memory."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from itertools import islice
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from digest.cli import readerlist
+from digest.cli import readerfile, takingin
 from digest.cli.context import open_desk
-from digest.cli.output import counted, emit_json, facts, say, tell
-from digest.cli.progress import Advance, progress
-from digest.cli.readerlist import BadLine, Person
-from digest.desk import Desk
-from digest.errors import DigestError, StoreError
-from digest.model import Channel
-from digest.store import subscribers
+from digest.cli.output import counted, emit_json, facts, say, table
+from digest.cli.progress import progress
+from digest.cli.takingin import Import, Tally
+from digest.errors import DigestError, UsageError
+from digest.imports.programs import PLAIN, PROGRAMS
 from digest.store.database import analyze
-from digest.store.subscribers import Newcomer
+from digest.store.leavers import Departure
 from digest.subscription import Arrival
 
-CHUNK = 1000
-"""Addresses a transaction: short enough that an unsubscribe waits a few milliseconds behind it."""
-
-
-@dataclass(kw_only=True)
-class Tally:
-    """What an import came to so far."""
-
-    arrived: Counter[Arrival] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
-    unreadable: int = 0
-
-    @property
-    def readable(self) -> int:
-        """How many rows named an address."""
-        return self.arrived.total()
+Source = Enum("Source", {name: name for name in PROGRAMS})  # type: ignore[misc]  # its members are data
+"""The programs as the command line knows them."""
 
 
 def register(group: typer.Typer) -> None:
@@ -50,9 +31,19 @@ def import_(
     source: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE.csv", help="With a header that names email; - is stdin.", show_default=False
+            metavar="FILE",
+            help="CSV with a header that names email, or a program's export; - is stdin.",
+            show_default=False,
         ),
     ],
+    program: Annotated[
+        Source | None,
+        typer.Option("--from", help="The program whose export it is.", show_default=False),
+    ] = None,
+    only: Annotated[
+        str,
+        typer.Option("--list", help="Which of the export's lists, where it has several.", show_default=False),
+    ] = "",
     confirmed: Annotated[
         bool,
         typer.Option("--confirmed", help="You hold their consent: they get the next issue."),
@@ -60,118 +51,97 @@ def import_(
     newsletter: Annotated[
         str, typer.Option(help="Which newsletter, where there are several.", show_default=False)
     ] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do all but write.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do all but write, and show five rows.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For a script.")] = False,
 ) -> None:
     """Take in readers from a CSV file with the columns email and, if you like, name and confirmed_at.
 
-    Whoever has left or is suppressed stays out. Without --confirmed they wait until they confirm.
-    Example: `digest subscribers import readers.csv --confirmed`
+    Whoever has left or is suppressed stays out. Without --confirmed they wait until they confirm. With --from
+    the export says who is subscribed and since when; who left, bounced or complained there gets no mail here.
+    Example: `digest subscribers import --from mailchimp audience.zip --dry-run`
     """
     name = "stdin" if str(source) == "-" else source.name
-    with open_desk(ctx) as desk, readerlist.opened(source) as people:
-        wanted = desk.settings.newsletter_named(newsletter or None).name
-        newcomers = _Incoming(newsletter=wanted, consent=f"import {name}", confirmed=confirmed)
-        tally = Tally()
+    known = PROGRAMS[program.value] if program else PLAIN
+    if program and confirmed:
+        raise UsageError("--from takes each reader's consent from the export: leave out --confirmed.")
+    if only and not known.lists:
+        raise UsageError(f"--list is for exports that have several lists, and {known.title} has none.")
+    tally = Tally()
+    with open_desk(ctx) as desk, readerfile.opened(source, known, only) as people:
+        wanted = Import(
+            newsletter=desk.settings.newsletter_named(newsletter or None).name,
+            consent=f"imported from {known.title}" if program else f"import {name}",
+            confirmed=confirmed,
+            dry_run=dry_run,
+        )
         with progress("Importing", people.lines) as advance:
-            _take_in(desk, newcomers.of(people.rows(), tally), tally, advance, dry_run=dry_run)
-        if not dry_run and tally.arrived[Arrival.ADDED]:
+            takingin.take_in(desk, people, wanted, tally, advance)
+        if not dry_run and tally.readable > tally.refused + tally.unchanged:
             analyze(desk.store)
     if as_json:
-        emit_json(_told(tally, name, wanted, confirmed=confirmed, dry_run=dry_run))
+        emit_json(_told(tally, name, wanted, program.value if program else ""))
     else:
-        _show(tally, wanted, confirmed=confirmed, dry_run=dry_run)
+        _show(tally, wanted, is_export=program is not None)
     if tally.unreadable and not tally.readable:
         raise DigestError(f"Nothing in {name} could be read.")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Incoming:
-    """Makes newcomers of a file's people, and tells each line that cannot be read."""
-
-    newsletter: str
-    consent: str
-    confirmed: bool
-
-    def of(self, rows: Iterable[Person | BadLine], tally: Tally) -> Iterator[tuple[int, Newcomer]]:
-        for row in rows:
-            if isinstance(row, BadLine):
-                tell(f"{row.where}: {row.reason}")
-                tally.unreadable += row.lines
-                tally.reasons[row.kind] += row.lines
-                continue
-            yield (
-                row.line,
-                Newcomer(
-                    email=row.email,
-                    name=row.name,
-                    newsletter=self.newsletter,
-                    consent=self.consent,
-                    channel=Channel.IMPORT,
-                    confirmed=self.confirmed,
-                    confirmed_at=row.confirmed_at,
-                ),
-            )
-
-
-def _take_in(
-    desk: Desk, newcomers: Iterator[tuple[int, Newcomer]], tally: Tally, advance: Advance, *, dry_run: bool
-) -> None:
-    while chunk := list(islice(newcomers, CHUNK)):
-        try:
-            with desk.store.write() as session:
-                results = subscribers.add(session, [newcomer for _, newcomer in chunk], desk.clock())
-                if dry_run:
-                    session.rollback()
-        except StoreError as error:
-            raise StoreError(f"{error} {_kept(tally, chunk[0][0])}") from error
-        for (line, newcomer), (arrival, reason) in zip(chunk, results, strict=True):
-            tally.arrived[arrival] += 1
-            if arrival is Arrival.REFUSED:
-                tally.reasons[reason] += 1
-                tell(f"line {line}: {newcomer.email} was refused: {reason}")
-        advance(chunk[-1][0])
-
-
-def _kept(tally: Tally, line: int) -> str:
-    kept = tally.arrived[Arrival.ADDED] + tally.arrived[Arrival.UPDATED]
-    return (
-        f"{counted(kept, 'reader')} from before line {line} {'was' if kept == 1 else 'were'} kept. "
-        "Mend it and import the same file again: nobody is taken in twice."
-    )
-
-
-def _told(tally: Tally, name: str, newsletter: str, *, confirmed: bool, dry_run: bool) -> dict[str, object]:
-    return {
+def _told(tally: Tally, name: str, wanted: Import, program: str) -> dict[str, object]:
+    told: dict[str, object] = {
         "file": name,
-        "newsletter": newsletter,
-        "state": "active" if confirmed else "pending",
-        "dry_run": dry_run,
+        "newsletter": wanted.newsletter,
+        "state": "active" if wanted.confirmed or program else "pending",
+        "dry_run": wanted.dry_run,
         "rows": tally.readable + tally.unreadable,
         "added": tally.arrived[Arrival.ADDED],
         "updated": tally.arrived[Arrival.UPDATED],
-        "unchanged": tally.arrived[Arrival.UNCHANGED],
-        "refused": tally.arrived[Arrival.REFUSED] + tally.unreadable,
+        "unchanged": tally.unchanged,
+        "unsubscribed": tally.departed[Departure.UNSUBSCRIBED],
+        "suppressed": tally.departed[Departure.SUPPRESSED],
+        "refused": tally.refused,
         "reasons": tally.reasons,
     }
+    if wanted.dry_run:
+        told["examples"] = [
+            {
+                "line": one.person.line,
+                "email": one.person.email,
+                "name": one.person.name,
+                "becomes": one.becomes,
+            }
+            for one in tally.examples
+        ]
+    return told
 
 
-def _show(tally: Tally, newsletter: str, *, confirmed: bool, dry_run: bool) -> None:
-    refused = tally.arrived[Arrival.REFUSED] + tally.unreadable
+def _show(tally: Tally, wanted: Import, *, is_export: bool) -> None:
+    added = tally.arrived[Arrival.ADDED]
+    if wanted.dry_run and tally.examples:
+        table(("email", "name", "becomes", "there"), takingin.examples(tally))
+        say()
+    stopped = (
+        ("unsubscribed", tally.departed[Departure.UNSUBSCRIBED]),
+        ("suppressed", tally.departed[Departure.SUPPRESSED]),
+    )
     facts(
         (
-            ("added", tally.arrived[Arrival.ADDED]),
+            ("added", added),
             ("updated", tally.arrived[Arrival.UPDATED]),
-            ("unchanged", tally.arrived[Arrival.UNCHANGED]),
-            ("refused", refused),
+            ("unchanged", tally.unchanged),
+            *(stopped if is_export else ()),
+            ("refused", tally.refused),
             *(("", f"{number:,} {reason}") for reason, number in tally.reasons.most_common()),
         )
     )
-    if dry_run:
+    if wanted.dry_run:
         say("Nothing was written: this was a dry run.")
-    elif tally.arrived[Arrival.ADDED] and confirmed:
-        say(f"They are subscribed to {newsletter} and get its next issue.")
-    elif tally.arrived[Arrival.ADDED]:
+    elif added and (wanted.confirmed or is_export):
+        say(
+            f"{counted(added, 'reader')} more get the next issue of {wanted.newsletter}."
+            if is_export
+            else f"They are subscribed to {wanted.newsletter} and get its next issue."
+        )
+    elif added:
         say(
             "They are pending: nobody is mailed before they confirm. "
             "If you hold their consent, import the file again with --confirmed."

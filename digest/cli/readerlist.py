@@ -1,80 +1,49 @@
-"""Reads a CSV file of readers row by row: with comma, semicolon or tab, in UTF-8 with or without BOM.
+"""Reads a CSV file of readers row by row: with comma, semicolon or tab (RFC 4180 with a header).
 
-RFC 4180 with a header. What is wrong with the file as a whole ends the reading before the first row; what
-is wrong with a row is told with its line, and the next row is read. Knows no database.
+What is wrong with the header ends the reading before the first row; what is wrong with a row is told with its
+line, and the next row is read. What the columns mean, a program's description says. Knows no database.
 """
 
 import csv
-import shutil
-import sys
-import tempfile
-from codecs import getincrementaldecoder
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
 from io import TextIOWrapper
-from pathlib import Path
 from typing import BinaryIO
 
-from digest.address import normalise
-from digest.errors import AddressError, UsageError
-
-BLOCK = 1 << 20
-"""Octets read at once where the encoding is checked."""
+from digest.cli.readerrow import SHOWN, BadLine, Person, RowReader, cell, first
+from digest.errors import UsageError
+from digest.imports.program import Program
+from digest.imports.programs import PLAIN
 
 DELIMITERS = (",", ";", "\t")
-EMAIL = ("email", "e-mail", "email address", "e-mail address")
-"""What the column may be called; the last three are how other programs export it."""
 
-SHOWN = 100
-"""How many characters of a wrong header a message repeats."""
-LONGEST_NAME = 200
-"""More is no name but half a file behind a stray quotation mark."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Person:
-    """A row that names an address, in wire form. `line` is where it begins, from 1."""
-
-    line: int
-    email: str
-    name: str = ""
-    confirmed_at: datetime | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class BadLine:
-    """A row that cannot be used, and why: `kind` is the same for all that are wrong in the same way."""
-
-    line: int
-    lines: int = 1
-    kind: str
-    reason: str
-
-    @property
-    def where(self) -> str:
-        """Give `line 7`, or `lines 7 to 12`."""
-        return (
-            f"line {self.line}" if self.lines == 1 else f"lines {self.line} to {self.line + self.lines - 1}"
-        )
+MOST_LISTS = 20
+"""How many of a file's lists a message names."""
 
 
 class ReaderList:
-    """An open file whose encoding and header are right. `lines` is how many it has."""
+    """An open file in UTF-8 whose header is right. `lines` is how many it has.
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
-        self.lines = _check_encoding(file, name)
-        text = TextIOWrapper(file, encoding="utf-8-sig", newline="")
-        first = text.readline()
-        self._delimiter, header = _header(first, name)
-        self._columns = {heading: number for number, heading in reversed(list(enumerate(header)))}
-        self._email = next(self._columns[heading] for heading in EMAIL if heading in self._columns)
-        self._text = text
+    `only` names one of the lists that its rows speak of. Raises UsageError for a header that does not do.
+    """
+
+    def __init__(
+        self, file: BinaryIO, name: str, lines: int = 0, program: Program = PLAIN, only: str = ""
+    ) -> None:
+        self.name, self.lines = name, lines
+        self._escape, self._only = program.escape, " ".join(only.split()).casefold()
+        self._text = TextIOWrapper(file, encoding="utf-8-sig", newline="")
+        self._delimiter, columns = _header(self._text.readline(), name, program)
+        self._list = first(columns, program.lists)
+        self._row = RowReader(program, columns, name)
+        self._check_lists()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._text.close()
 
     def rows(self) -> Iterator[Person | BadLine]:
-        """Give every row, good or bad; empty ones are no rows."""
-        reader = csv.reader(self._text, delimiter=self._delimiter, strict=True)
+        """Give every row, good or bad; empty ones are no rows, nor are those of another list."""
+        reader = csv.reader(self._text, delimiter=self._delimiter, strict=True, escapechar=self._escape)
         before = 0
         while True:
             try:
@@ -84,95 +53,87 @@ class ReaderList:
             else:
                 if row is None:
                     return
-                if any(cell.strip() for cell in row):
-                    yield self._person(row, before + 2, reader.line_num - before)
+                if any(text.strip() for text in row) and self._is_wanted(row):
+                    yield self._row.read(row, before + 2, reader.line_num - before)
             before = reader.line_num
 
-    def _person(self, row: Sequence[str], line: int, lines: int) -> Person | BadLine:
-        """Read a row that begins at `line` of the file. The header is line 1."""
-        email, name = self._cell(row, self._email), self._cell(row, self._columns.get("name"))
-        confirmed = self._cell(row, self._columns.get("confirmed_at"))
-        if not email:
-            return BadLine(line=line, lines=lines, kind="no address", reason="it names no address")
-        try:
-            address = normalise(email)
-        except AddressError as error:
-            reason = str(error).rstrip(".")
-            return BadLine(line=line, lines=lines, kind="not an address that can be mailed", reason=reason)
-        if "\n" in name or len(name) > LONGEST_NAME:
-            reason = "the name goes over several lines: is a quotation mark open?"
-            return BadLine(line=line, lines=lines, kind="no name", reason=reason)
-        try:
-            at = datetime.fromisoformat(confirmed) if confirmed else None
-        except ValueError:
-            reason = f"confirmed_at is no ISO 8601 date: {confirmed[:SHOWN]!r}"
-            return BadLine(line=line, lines=lines, kind="confirmed_at is no date", reason=reason)
-        if at is not None:
-            at = at.replace(tzinfo=at.tzinfo or UTC)
-        return Person(line=line, email=address, name=" ".join(name.split()), confirmed_at=at)
+    def _is_wanted(self, row: Sequence[str]) -> bool:
+        return not self._only or cell(row, self._list).casefold() == self._only
 
-    @staticmethod
-    def _cell(row: Sequence[str], column: int | None) -> str:
-        return row[column].strip() if column is not None and column < len(row) else ""
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[ReaderList]:
-    """Open a file, or standard input for `-`.
-
-    Raises UsageError where it cannot be read as a whole: missing, not UTF-8, or without an email column.
-    """
-    with ExitStack() as stack:
-        if str(path) == "-":
-            # A pipe cannot be read twice, and nothing is taken in before its encoding is known to be right.
-            file: BinaryIO = stack.enter_context(tempfile.TemporaryFile())
-            shutil.copyfileobj(sys.stdin.buffer, file)
-            file.seek(0)
-            yield ReaderList(file, "stdin")
+    def _check_lists(self) -> None:
+        """Raise UsageError where the rows are of several lists and nobody says which, or of others."""
+        if self._only and self._list is None:
+            raise UsageError(f"{self.name} does not say which list a row is of: leave out --list.")
+        if self._list is None:
             return
-        try:
-            file = stack.enter_context(path.open("rb"))
-        except OSError as error:
-            raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
-        yield ReaderList(file, path.name)
+        start = self._text.tell()
+        held: dict[str, str] = {}
+        reader = csv.reader(self._text, delimiter=self._delimiter, strict=True, escapechar=self._escape)
+        while len(held) <= MOST_LISTS:
+            try:
+                row = next(reader, None)
+            except csv.Error:
+                continue
+            if row is None:
+                break
+            if of := cell(row, self._list):
+                held.setdefault(of.casefold(), of)
+        self._text.seek(start)
+        told = ", ".join(f"“{name}”" for name in sorted(held.values()))
+        if self._only and self._only not in held and len(held) <= MOST_LISTS:
+            raise UsageError(f"{self.name} has no list of this name; it has {told or 'none'}.")
+        if not self._only and len(held) > 1:
+            raise UsageError(f"{self.name} has several lists: say which with --list: {told}.")
 
 
-def _check_encoding(file: BinaryIO, name: str) -> int:
-    """Read the file once for its encoding alone; give how many lines it has. Leaves it at its beginning."""
-    decoder, lines, octets = getincrementaldecoder("utf-8")(), 0, 0
-    while True:
-        block = file.read(BLOCK)
-        held = len(decoder.getstate()[0])
-        try:
-            decoder.decode(block, final=not block)
-        except UnicodeDecodeError as error:
-            lines += error.object.count(b"\n", 0, error.start)
-            at = octets - held + error.start
-            raise UsageError(
-                f"{name}, line {lines + 1}: byte {at + 1:,} (0x{error.object[error.start]:02x}) is no UTF-8: "
-                "nothing was imported. Save it as “CSV UTF-8”, or convert it with "
-                "`iconv -f WINDOWS-1252 -t UTF-8`."
-            ) from error
-        if not block:
-            file.seek(0)
-            return lines
-        lines += block.count(b"\n")
-        octets += len(block)
+class ReaderLists:
+    """The files of one import, one after the other."""
+
+    def __init__(self, lists: Sequence[ReaderList]) -> None:
+        self._lists = lists
+        self.lines = sum(one.lines for one in lists)
+        self.before = 0
+        """The lines of those that are read."""
+        self.name = ""
+        """The one that is being read, where there are several."""
+
+    def rows(self) -> Iterator[Person | BadLine]:
+        """Give every row of every file."""
+        for one in self._lists:
+            self.name = one.name if len(self._lists) > 1 else ""
+            yield from one.rows()
+            self.before += one.lines
 
 
-def _header(line: str, name: str) -> tuple[str, list[str]]:
-    """Find the delimiter under which the first line has an email column; give it with the column names."""
+def _header(line: str, name: str, program: Program) -> tuple[str, dict[str, int]]:
+    """Find the delimiter under which the first line has an email column; give it with the columns."""
     if not line.strip():
         raise UsageError(f"{name} is empty: its first line has to name the columns, such as email,name.")
     for delimiter in DELIMITERS:
-        row = next(csv.reader([line], delimiter=delimiter), [])
+        row = next(csv.reader([line], delimiter=delimiter, escapechar=program.escape), [])
         header = [cell.strip().casefold() for cell in row]
-        if any(heading in EMAIL for heading in header):
-            return delimiter, header
+        if any(heading in program.email for heading in header):
+            columns = {heading: number for number, heading in reversed(list(enumerate(header)))}
+            _check_needs(columns, name, program)
+            return delimiter, columns
+    if program is not PLAIN:
+        raise UsageError(
+            f"{name} is no export of {program.title}’s: it has no column “{program.email[0]}”, "
+            f"its first line reads {line.strip()[:SHOWN]!r}."
+        )
     raise UsageError(
         f"{name} has no column “email”: its first line has to name the columns, such as email,name, "
         f"and reads {line.strip()[:SHOWN]!r}."
     )
+
+
+def _check_needs(columns: Mapping[str, int], name: str, program: Program) -> None:
+    for names in program.needs:
+        if first(columns, names) is None:
+            raise UsageError(
+                f"{name} has no column “{names[0]}”, so that nobody could tell who has left: export it from "
+                f"{program.title} again, in English and with all columns."
+            )
 
 
 def _unclosed(before: int, now: int) -> BadLine:

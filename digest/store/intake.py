@@ -20,7 +20,7 @@ from digest.store.tables import EVENT, SUBSCRIBER, SUBSCRIPTION, SUPPRESSION, In
 
 # What a newcomer tells of itself; the other columns begin alike for everybody.
 _TOLD = ("email", "address_key", "name", "state", "confirmed_at", "consent")
-_BLANK: dict[str, sa.ColumnElement[Any]] = {
+BLANK: dict[str, sa.ColumnElement[Any]] = {
     "address_version": sa.literal(1),
     "soft_bounces": sa.literal(0),
     **dict.fromkeys(
@@ -78,7 +78,7 @@ def insert_subscribers(session: Session, rows: Sequence[dict[str, Any]], now: da
     if not rows:
         return {}
     given = listed.table(session, rows, *(SUBSCRIBER.c[name] for name in _TOLD))
-    constant = {**_BLANK, "created_at": sa.literal(now, Instant())}
+    constant = {**BLANK, "created_at": sa.literal(now, Instant())}
     chosen = sa.select(*(given.c[name] for name in _TOLD), *constant.values()).where(sa.true())
     insert = insert_for(session)(SUBSCRIBER).from_select([*_TOLD, *constant], chosen)
     quiet = insert.on_conflict_do_nothing(index_elements=["address_key"])

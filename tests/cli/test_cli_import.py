@@ -146,6 +146,8 @@ def test_importing_the_same_file_again_changes_nothing(site: Site) -> None:
         "added": 0,
         "updated": 0,
         "unchanged": 2,
+        "unsubscribed": 0,
+        "suppressed": 0,
         "refused": 0,
         "reasons": {},
     }
