@@ -10,12 +10,13 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from ledger_scene import NOW
 
 from digest.errors import StoreError
 from digest.store import installation
 from digest.store.database import Store, analyze
-from digest.store.schema import _config, current, head, open_store, upgrade
+from digest.store.schema import current, head, known, migrations, open_store, upgrade
 from digest.store.tables import metadata
 
 
@@ -38,8 +39,14 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_knows(store: Store
         assert compare_metadata(context, metadata) == []
 
 
+def test_the_revisions_by_their_files_are_alembics_own() -> None:
+    script = ScriptDirectory.from_config(migrations())
+    assert list(known()) == [each.revision for each in script.walk_revisions()][::-1]
+    assert head() == script.get_current_head()
+
+
 def test_the_migrations_can_be_taken_back(store: Store) -> None:
-    config = _config()
+    config = migrations()
     with store.connection() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "base")
@@ -128,7 +135,7 @@ def test_statistics_can_be_refreshed_at_any_time(store: Store) -> None:
 
 
 def test_a_database_of_the_first_schema_is_brought_up_with_what_it_holds(store: Store) -> None:
-    config = _config()
+    config = migrations()
     with store.connection() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "0001")
