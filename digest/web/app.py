@@ -39,12 +39,14 @@ def app(pages: Pages) -> ASGIApp:
     async def unsubscribe(request: Request, token: str) -> Response:
         """Show the page with the button, or do what a POST asks for (RFC 8058)."""
         link = links.read(token, pages.keys)
+        who = visitor(request)
         if request.method == "POST":
             form = await forms.read(request, public_url=pages.public_url)
-            answer = await run_in_threadpool(leaving.act, link, form, visitor(request), pages.clock())
+            answer = await run_in_threadpool(leaving.act, link, form, who, pages.clock())
         else:
-            answer = await run_in_threadpool(leaving.look, link, visitor(request), pages.clock())
-        return clothes.page(answer.page, answer.shown, answer.status, language=answer.language)
+            answer = await run_in_threadpool(leaving.look, link, who, pages.clock())
+        language = clothes.language(who.languages, answer.language)
+        return clothes.page(answer.page, answer.shown, answer.status, language=language)
 
     @made.api_route("/healthz", methods=LOOK)
     def health() -> Response:

@@ -59,6 +59,8 @@ class Visitor:
     method: str
     ip: str = ""
     agent: str = ""
+    languages: str = ""
+    """Those that the browser asks for, as in Accept-Language (RFC 9110 12.5.4)."""
 
     def visit(self, channel: Channel = Channel.PAGE, issue_id: int | None = None) -> Visit:
         """Give what an event keeps of it."""

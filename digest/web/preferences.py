@@ -56,18 +56,19 @@ def routes(made: FastAPI, pages: Pages, clothes: Dress) -> None:
         link = links.read(token, pages.keys)
         if link.kind not in (LinkKind.PREFERENCES, LinkKind.CONFIRM):
             raise TokenError("This link does something else: use the one in the mail as it stands.")
-        asks = link.kind is LinkKind.CONFIRM
+        asks, who = link.kind is LinkKind.CONFIRM, visitor(request)
         if request.method == "POST":
             among = (Act.CHANGE,) if asks else ACTS
             form = await forms.read(request, among, public_url=pages.public_url)
             act = own.confirm if asks else own.act
-            answer = await run_in_threadpool(act, link, form, visitor(request), pages.clock())
+            answer = await run_in_threadpool(act, link, form, who, pages.clock())
         else:
             look = own.question if asks else own.look
-            answer = await run_in_threadpool(look, link, pages.clock())
+            answer = await run_in_threadpool(look, link, who, pages.clock())
         if isinstance(answer, Response):
             return answer
-        return clothes.page(answer.page, answer.shown, answer.status, language=answer.language)
+        language = clothes.language(who.languages, answer.language)
+        return clothes.page(answer.page, answer.shown, answer.status, language=language)
 
 
 class Own:
@@ -75,7 +76,7 @@ class Own:
 
     def __init__(self, pages: Pages, clothes: Dress) -> None:
         self._pages, self._store = pages, pages.store
-        self._languages = clothes.languages
+        self._clothes, self._languages = clothes, clothes.languages
         self._acts: Mapping[Act, Callable[[Session, Preferences, Form, Visit, datetime], str]] = {
             Act.SAVE: self._save,
             Act.PAUSE: self._pause,
@@ -85,11 +86,11 @@ class Own:
             Act.LEAVE: self._leave,
         }
 
-    def look(self, link: Link, now: datetime) -> Answer:
+    def look(self, link: Link, visitor: Visitor, now: datetime) -> Answer:
         """Give the page of a link."""
         with self._store.read() as session:
             reader = preferences.read(session, link.subscriber_id, now)
-        return self._refused(link, reader) or self._page(reader, now)
+        return self._refused(link, reader) or self._page(reader, visitor, now)
 
     def act(self, link: Link, form: Form, visitor: Visitor, now: datetime) -> Answer | Response:
         """Do what a reader asks for, as often as asked; give the page that says how it stands.
@@ -114,9 +115,9 @@ class Own:
             said = self._acts[form.act](session, reader, form, visit, now)
             after = preferences.read(session, link.subscriber_id, now)
         log.info("reader.chose", subscriber=link.subscriber_id, act=form.act.value, said=said)
-        return self._page(after, now, said)
+        return self._page(after, visitor, now, said)
 
-    def question(self, link: Link, now: datetime) -> Answer:
+    def question(self, link: Link, _visitor: Visitor, now: datetime) -> Answer:
         """Give the page of the link in the mail to a new address."""
         with self._store.read() as session:
             asked = newaddress.question(session, link, now)
@@ -152,10 +153,10 @@ class Own:
             language=reader.language if reader else "",
         )
 
-    def _page(self, reader: Preferences | None, now: datetime, said: str = "") -> Answer:
+    def _page(self, reader: Preferences | None, visitor: Visitor, now: datetime, said: str = "") -> Answer:
         assert reader is not None
         subscriber, titles = reader.subscriber, self._pages.titles
-        tag = languages.best([reader.language, self._pages.language], self._languages)
+        tag = self._clothes.language(visitor.languages, reader.language)
         until = reader.paused_until if subscriber.newsletters else None
         return Answer(
             page="preferences",

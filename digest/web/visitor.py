@@ -11,4 +11,5 @@ def visitor(request: Request) -> Visitor:
         method=request.method,
         ip=request.client.host if request.client else "",
         agent=request.headers.get("user-agent", ""),
+        languages=request.headers.get("accept-language", ""),
     )
