@@ -30,6 +30,7 @@ COMMANDS = {
     "stats": "Readers",
     "run": "Look after it",
     "serve": "Look after it",
+    "tokens": "Look after it",
     "doctor": "Look after it",
     "alerts": "Look after it",
     "dkim": "Look after it",
@@ -37,9 +38,6 @@ COMMANDS = {
     "db": "Look after it",
 }
 """Every command in the order of the help, and the panel in which it stands there."""
-
-MODULES = {"serve": "run"}
-"""The modules of commands that do not stand in one of their own name."""
 
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 
@@ -60,7 +58,7 @@ class Program(TyperGroup):
         """Import the one command that is asked for: all of them would cost every call a second."""
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"digest.cli.{MODULES.get(cmd_name, cmd_name)}")
+        module = import_module(f"digest.cli.{cmd_name}")
         alone = typer.Typer(rich_markup_mode="rich", context_settings=SETTINGS)
         module.register(alone)
         command = typer.main.get_group(alone).commands[cmd_name]

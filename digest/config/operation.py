@@ -7,15 +7,17 @@ import shlex
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from digest.config.addresses import Address, Line
 from digest.config.database import normal_url
 from digest.config.kinds import WHOLE, Duration, Flag, listed
 from digest.config.section import Section, more_than_nothing
-from digest.config.values import BaseUrl, Filled, Host, Page, filled
+from digest.config.values import BaseUrl, Filled, Host, Page, filled, network
 
 Addresses = Annotated[tuple[Address, ...], BeforeValidator(listed)]
+Networks = Annotated[tuple[Annotated[str, AfterValidator(network)], ...], BeforeValidator(listed)]
+Hosts = Annotated[tuple[Annotated[Host, AfterValidator(filled)], ...], BeforeValidator(listed)]
 Days = Annotated[int, Field(ge=1, le=3660), WHOLE]
 
 
@@ -82,3 +84,16 @@ class Web(Section):
     """The file with the keys that sign links; one a line, the first signs."""
     verify: Flag = True
     """Whether public_url must answer before an issue is frozen for a relay."""
+    proxies: Networks = ("127.0.0.1", "::1")
+    """The proxies in front, as addresses or networks: they alone may say who the visitor is."""
+    hosts: Hosts = ()
+    """The hosts that are answered for, besides that of public_url and this computer; none: all."""
+    hsts_days: Annotated[int, Field(ge=0, le=3660), WHOLE] = 0
+    """How long a browser that was here comes by https alone (RFC 6797); 0: it is not told so."""
+
+    @field_validator("hsts_days")
+    @classmethod
+    def _hsts_days(cls, days: int, info: ValidationInfo) -> int:
+        if days and not info.data.get("public_url", "https:").startswith("https:"):
+            raise ValueError("needs a public_url with https, which browsers would be sent to")
+        return days

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -136,6 +136,14 @@ def host(text: str) -> str:
     if bare and not is_ip(bare) and not re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})", bare):
         raise ValueError("must be a host's name or IP address alone; the port has its own key")
     return bare
+
+
+def network(text: str) -> str:
+    """Read an IP address, or a network as `10.0.0.0/8`, in its one form."""
+    try:
+        return str(ip_network(text.strip()) if "/" in text else ip_address(text.strip()))
+    except ValueError as exc:
+        raise ValueError('must be an IP address or a network, as "10.0.0.0/8"') from exc
 
 
 def is_ip(text: str) -> bool:

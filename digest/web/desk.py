@@ -1,6 +1,6 @@
 """Makes the reader pages of a site, from what its desk knows."""
 
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from digest.desk import Desk
 from digest.slots import Schedule
@@ -9,7 +9,7 @@ from digest.web.pages import Pages
 from digest.web.rarer import rarer
 
 
-def reader_pages(desk: Desk) -> FastAPI:
+def reader_pages(desk: Desk) -> ASGIApp:
     """Give the reader pages of a site as an application. Raises RenderError for a wrong template."""
     return app(pages(desk))
 
@@ -28,6 +28,7 @@ def pages(desk: Desk) -> Pages:
         public_url=settings.web.public_url,
         language=settings.site.language,
         accent=settings.theme.accent,
+        logo=settings.theme.logo,
         timezone=settings.site.timezone,
         rarer=rarer(
             {one.name: Schedule.parse(one.schedule, one.timezone) for one in settings.newsletter},
@@ -36,4 +37,6 @@ def pages(desk: Desk) -> Pages:
         site_templates=settings.templates_folder,
         archive=settings.archive,
         signup=settings.signup,
+        hosts=settings.web.hosts,
+        hsts_days=settings.web.hsts_days,
     )

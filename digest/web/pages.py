@@ -45,6 +45,14 @@ class Pages:
 
     signup: Signup = field(default_factory=Signup)
     """Whether and for what a stranger may sign up, and how often."""
+    hosts: Sequence[str] = ()
+    """The hosts that are answered for, besides that of `public_url` and this computer; none: all."""
+    hsts_days: int = 0
+    """How long a browser that was here comes by https alone; 0: it is not told so."""
+    posts_a_minute: int = 120
+    """How many forms one address may send in a minute: a household, an office, not a robot."""
+    wrong_tokens_a_minute: int = 30
+    """How many wrong tokens of the API one address may try in a minute."""
 
     @property
     def root(self) -> str:

@@ -4,21 +4,27 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import IPv4Network, IPv6Address, ip_network
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from digest.errors import DigestError
+from digest.web.connection import Connection
+from digest.web.ready import STOPPING
 
 log = structlog.get_logger()
 
 STOP_SECONDS = 4
 """How long a request may still take once the service stops: with what surrounds it, under five seconds."""
 
-PROXIES = ["127.0.0.1", "::1"]
+PROXIES = ("127.0.0.1", "::1")
 """Whose X-Forwarded-For is believed. Anybody else could write any address into it."""
+
+_MAPPED_BITS = 96
+"""How much of an IPv6 address stands before the IPv4 address that it maps (RFC 4291 2.5.5.2)."""
 
 REASONS = {
     errno.EADDRINUSE: "is taken: stop what listens there, or choose another with [web] port",
@@ -45,18 +51,21 @@ class _Server(uvicorn.Server):
 
 
 async def serve(
-    app: FastAPI,
+    app: ASGIApp,
     host: str,
     port: int,
     *,
     stop: asyncio.Event,
     started: Callable[[str], None] | None = None,
+    stopping: Callable[[], bool] | None = None,
+    proxies: Iterable[str] = PROXIES,
     patience: int = STOP_SECONDS,
 ) -> None:
     """Serve until `stop` is set; then finish what was begun, for at most `patience` seconds.
 
-    `started` is called once with the URL, when requests are answered; port 0 takes a free one. A proxy on
-    this machine may name the visitor's address in X-Forwarded-For. Raises DigestError where the address
+    `started` is called once with the URL, when requests are answered; port 0 takes a free one. `stopping`
+    says whether `stop` will be set soon, which the application finds in its scope. Only `proxies`, addresses
+    or networks, may name the visitor's address in X-Forwarded-For. Raises DigestError where the address
     cannot be listened on.
     """
     listener = listen(host, port)
@@ -68,8 +77,8 @@ async def serve(
             started(url)
 
     config = uvicorn.Config(
-        app,
-        http="h11",
+        _told(app, stopping or stop.is_set),
+        http=Connection,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -77,7 +86,7 @@ async def serve(
         access_log=False,
         server_header=False,
         proxy_headers=True,
-        forwarded_allow_ips=PROXIES,
+        forwarded_allow_ips=believed(proxies),
         timeout_graceful_shutdown=patience,
     )
     server = _Server(config, tell)
@@ -88,6 +97,26 @@ async def serve(
         watcher.cancel()
         listener.close()
     log.info("web.stopped", url=url)
+
+
+def believed(proxies: Iterable[str]) -> list[str]:
+    """Give the proxies as uvicorn knows them: those of IPv4 also as a socket of both kinds names them."""
+    found = []
+    for proxy in proxies:
+        network = ip_network(proxy)
+        found.append(str(network))
+        if isinstance(network, IPv4Network):
+            mapped = IPv6Address(f"::ffff:{network.network_address}")
+            found.append(f"{mapped}/{_MAPPED_BITS + network.prefixlen}")
+    return found
+
+
+def _told(app: ASGIApp, stopping: Callable[[], bool]) -> ASGIApp:
+    async def told(scope: Scope, receive: Receive, send: Send) -> None:
+        scope[STOPPING] = stopping()
+        await app(scope, receive, send)
+
+    return told
 
 
 def listen(host: str, port: int) -> socket.socket:
