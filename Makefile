@@ -7,7 +7,7 @@ TESTS ?= tests
 # One worker a core; a test that hangs is told apart from one that is slow.
 PYTEST := $(BIN)/pytest -n auto --dist worksteal
 
-.PHONY: demo test test-system torture check bench format clean
+.PHONY: demo test test-system torture check bench format words clean
 
 demo: $(READY)
 	$(BIN)/digest demo
@@ -38,6 +38,10 @@ bench: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# After a sentence was added or changed: the catalogs in templates/locale get it, and say what is untranslated.
+words: $(READY)
+	$(BIN)/python tools/words.py
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

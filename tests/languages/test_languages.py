@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from digest import languages
 from digest.errors import RenderError
@@ -68,3 +70,45 @@ def test_the_best_language_is_the_first_wanted_that_is_there(wanted: list[str], 
 def test_a_language_is_called_by_its_own_name() -> None:
     assert [languages.name(tag) for tag in ("de", "fr", "pt-BR", "tlh-x-none")][:2] == ["Deutsch", "Français"]
     assert languages.name("not a tag") == "not a tag"
+
+
+@pytest.mark.parametrize(
+    ("header", "tags"),
+    [
+        ("fr-CH, fr;q=0.9, en;q=0.8, de;q=0.7, *;q=0.5", ("fr-CH", "fr", "en", "de")),
+        ("en;q=0.2,de", ("de", "en")),
+        ("da;q=0, sv ; Q=0.5", ("sv",)),
+        ("", ()),
+        ("*", ()),
+        ("de_DE, <b>, es;q=2, ;;, en;q=high, it", ("it",)),
+    ],
+)
+def test_a_browser_says_which_languages_it_accepts(header: str, tags: tuple[str, ...]) -> None:
+    assert languages.accepted(header) == tags
+
+
+@given(st.text(alphabet="aZ-;q=01.,* \t\né"))
+def test_whatever_a_browser_says_gives_tags(header: str) -> None:
+    assert all(tag.replace("-", "").isalnum() for tag in languages.accepted(header))
+
+
+def test_of_a_thousand_languages_few_are_heard() -> None:
+    assert len(languages.accepted("en," * 1000)) == languages.MOST_ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("language", "phrase"),
+    [
+        ("en", "A, B, and C"),
+        ("de", "A, B und C"),
+        ("fr-CA", "A, B et C"),
+        ("es", "A, B y C"),
+        ("?", "A, B, and C"),
+    ],
+)
+def test_a_list_is_said_as_a_language_says_it(language: str, phrase: str) -> None:
+    assert languages.listed(language, ["A", "B", "C"]) == phrase
+
+
+def test_hebrew_is_written_from_the_right() -> None:
+    assert [languages.direction(tag) for tag in ("he", "de", "not a tag")] == ["rtl", "ltr", "ltr"]
