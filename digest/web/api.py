@@ -29,12 +29,13 @@ from digest.web.messages import (
     MOST_ID,
     Added,
     Addition,
+    ByAddress,
     Changes,
     Departure,
-    Email,
     Happened,
     Problem,
     Reader,
+    Since,
     problems,
 )
 from digest.web.pages import Pages
@@ -70,10 +71,10 @@ def _reading(made: FastAPI, pages: Pages, needs: Callable[[Scope], Callable[...,
     read = [Depends(needs(Scope.READ))]
 
     @made.get("/subscribers", dependencies=read, responses=problems(*ALWAYS, 404))
-    def find(email: Annotated[Email, Query(description="The address, in any spelling.")]) -> Reader:
+    def find(whom: Annotated[ByAddress, Query()]) -> Reader:
         """Look a subscriber up by address."""
         with pages.store.read() as session:
-            return Reader.of(_known(subscribers.find(session, email)))
+            return Reader.of(_known(subscribers.find(session, whom.email)))
 
     @made.get("/subscribers/{id}", dependencies=read, responses=problems(*ALWAYS, 404))
     def show(id: Id) -> Reader:  # noqa: A002 - the URL's name for it
@@ -82,14 +83,11 @@ def _reading(made: FastAPI, pages: Pages, needs: Callable[[Scope], Callable[...,
             return Reader.of(_known(subscribers.get(session, id)))
 
     @made.get("/changes", dependencies=read, responses=problems(*ALWAYS))
-    def changes(
-        since: Annotated[int, Query(ge=0, le=MOST_ID, description="`next` of the last answer.")] = 0,
-        limit: Annotated[int, Query(ge=1, le=1000, description="How many at most.")] = 100,
-    ) -> Changes:
+    def changes(which: Annotated[Since, Query()]) -> Changes:
         """Tell what has happened to subscribers, oldest first. Nothing in it names one who was erased."""
         with pages.store.read() as session:
-            told, last = software.changes(session, since, limit)
-        return Changes(changes=[Happened.of(one) for one in told], next=last, more=len(told) == limit)
+            told, last = software.changes(session, which.since, which.limit)
+        return Changes(changes=[Happened.of(one) for one in told], next=last, more=len(told) == which.limit)
 
 
 def _writing(made: FastAPI, pages: Pages, needs: Callable[[Scope], Callable[..., Token]]) -> None:

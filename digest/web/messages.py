@@ -106,6 +106,22 @@ class Departure(_Asked):
     """Their names; none: all of them."""
 
 
+class ByAddress(_Asked):
+    """Whom to look up."""
+
+    email: Email
+    """The address, in any spelling of its case."""
+
+
+class Since(_Asked):
+    """Which changes."""
+
+    since: int = Field(default=0, ge=0, le=MOST_ID)
+    """`next` of the last answer."""
+    limit: int = Field(default=100, ge=1, le=1000)
+    """How many at most."""
+
+
 class Reader(BaseModel):
     """A subscriber."""
 

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from digest.errors import StoreError
 from digest.store.software import RefusedError, TooManyError
@@ -37,8 +38,14 @@ def faults(made: FastAPI) -> None:
     """Have an application answer every fault with a problem."""
 
     @made.exception_handler(HTTPException)
-    async def refused(_request: Request, exc: HTTPException) -> Response:
-        return problem(exc.status_code, exc.detail, exc.headers)
+    async def refused(request: Request, exc: HTTPException) -> Response:
+        headers = exc.headers
+        if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            # A path's methods are several routes: RFC 9110 10.2.1 wants them all.
+            routes = [one for one in made.routes if one.matches(request.scope)[0] is not Match.NONE]
+            allowed = {method for one in routes if isinstance(one, Route) for method in one.methods or ()}
+            headers = {"Allow": ", ".join(sorted(allowed))}
+        return problem(exc.status_code, exc.detail, headers)
 
     @made.exception_handler(RequestValidationError)
     async def invalid(_request: Request, exc: RequestValidationError) -> Response:
