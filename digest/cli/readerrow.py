@@ -8,6 +8,7 @@ from typing import NamedTuple
 from digest.address import normalise
 from digest.errors import AddressError
 from digest.imports.program import OUTSIDE, STOPPED, Names, Program, Standing, UnknownStatusError
+from digest.imports.programs import PLAIN
 from digest.imports.times import when
 
 SHOWN = 100
@@ -66,10 +67,11 @@ class RowReader:
     def __init__(self, program: Program, columns: Mapping[str, int], name: str) -> None:
         self._program = program
         self._columns = columns
+        self._unsaid = program is PLAIN
         self._sheet = program.sheet(name, columns)
         # Resolved once: an import asks for them a million times.
         self._email = first(columns, program.email)
-        self._names = [first(columns, names) for names in program.names]
+        self._names = [found for names in program.names if (found := first(columns, names)) is not None]
         self._since = [_Since(name, columns[name]) for name in program.since if name in columns]
         self._left = [columns[name] for name in program.left if name in columns]
 
@@ -100,12 +102,14 @@ class RowReader:
             raise _Bad("not an address that can be mailed", str(error).rstrip(".")) from error
 
     def _name(self, row: Sequence[str]) -> str:
-        name = " ".join(text for column in self._names if (text := cell(row, column)))
+        name = " ".join([row[column].strip() for column in self._names if column < len(row)])
         if "\n" in name or len(name) > LONGEST_NAME:
             raise _Bad("no name", "the name goes over several lines: is a quotation mark open?")
         return " ".join(name.split())
 
     def _standing(self, row: Sequence[str]) -> tuple[Standing, str]:
+        if self._unsaid:
+            return Standing.UNSAID, ""
         columns = self._columns
         try:
             standing, said = self._program.status(lambda name: cell(row, columns.get(name)), self._sheet)

@@ -97,25 +97,27 @@ def take_in(desk: Desk, people: ReaderLists, wanted: Import, tally: Tally, advan
         except StoreError as error:
             raise StoreError(f"{error} {_kept(tally, people.name, chunk[0].line)}") from error
         # What was not committed counts for nothing.
-        for person, result in zip(chunk, became, strict=True):
-            _count(tally, person, result, wanted)
+        _count(tally, chunk, became, wanted)
         advance(people.before + chunk[-1].line)
 
 
-def _count(tally: Tally, person: Person, became: Became, wanted: Import) -> None:
+def _count(tally: Tally, chunk: Sequence[Person], became: Sequence[Became], wanted: Import) -> None:
+    tally.arrived.update([result for result, _ in became if isinstance(result, Arrival)])
+    tally.departed.update([result for result, _ in became if isinstance(result, Departure)])
+    for person, (result, reason) in zip(chunk, became, strict=True):
+        if result is Arrival.REFUSED:
+            tally.reasons[reason] += 1
+            tell(f"line {person.line}: {person.email} was refused: {reason}")
+    for person, one in zip(chunk[: EXAMPLES - len(tally.examples)], became, strict=False):
+        tally.examples.append(Example(person=person, becomes=_word(person, one, wanted)))
+
+
+def _word(person: Person, became: Became, wanted: Import) -> str:
+    """Say what a row becomes: `added, active`."""
     result, reason = became
-    if isinstance(result, Departure):
-        tally.departed[result] += 1
-    else:
-        tally.arrived[result] += 1
-    if result is Arrival.REFUSED:
-        tally.reasons[reason] += 1
-        tell(f"line {person.line}: {person.email} was refused: {reason}")
-    if len(tally.examples) < EXAMPLES:
-        word = f"{result.value}: {reason}" if reason else result.value
-        if result in (Arrival.ADDED, Arrival.UPDATED):
-            word += ", active" if _is_confirmed(person, wanted) else ", pending"
-        tally.examples.append(Example(person=person, becomes=word))
+    if result in (Arrival.ADDED, Arrival.UPDATED):
+        return f"{result.value}, {'active' if _is_confirmed(person, wanted) else 'pending'}"
+    return f"{result.value}: {reason}" if reason else result.value
 
 
 def _told(people: ReaderLists, tally: Tally) -> Iterator[Person]:
