@@ -7,12 +7,15 @@ its span; one statement counts and says how often it was.
 import hmac
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
-from digest.store.database import insert_for
 from digest.store.installation import permanent_key
+from digest.store.prepared import Prepared, hand
 from digest.store.reader_tables import HIT as _HIT
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -36,7 +39,8 @@ class Limits:
 
     def __init__(self, session: Session, now: datetime) -> None:
         self._session, self._now = session, int(now.timestamp())
-        self._key = permanent_key(session)
+        self.key = permanent_key(session)
+        """Hashes what is counted; read once."""
 
     def count(self, limit: Limit, value: str) -> int:
         """Count one more; give how many it are in this span."""
@@ -58,22 +62,42 @@ class Limits:
         self._session.connection().execute(sa.delete(_HIT).where(one))
 
     def _put(self, limit: Limit, value: str, *, first: int, until: int) -> int:
-        insert = insert_for(self._session)(_HIT).values(
-            key=self._hash(limit, value), span=limit.seconds, count=first, until=until
-        )
-        over = _HIT.c.until <= self._now
-        counted = insert.on_conflict_do_update(
-            index_elements=["key", "span"],
-            set_={
-                "count": sa.case((over, first), else_=_HIT.c.count + 1),
-                "until": sa.case((over, until), else_=_HIT.c.until),
-            },
-        ).returning(_HIT.c.count)
-        return int(self._session.connection().execute(counted).scalar_one())
+        mine = hand(self._session)
+        values = {
+            "key": self._hash(limit, value),
+            "span": limit.seconds,
+            "first": first,
+            "until": until,
+            "now": self._now,
+        }
+        counted = _counting(mine.dialect).execute(mine.cursor, values).fetchone()
+        assert counted is not None
+        return int(counted[0])
 
     def _hash(self, limit: Limit, value: str) -> str:
         said = f"digest limit\0{limit.what}\0{value}".encode("utf-8", "replace")
-        return hmac.digest(self._key, said, "sha256")[:16].hex()
+        return hmac.digest(self.key, said, "sha256")[:16].hex()
+
+
+@lru_cache(maxsize=8)
+def _counting(dialect: sa.Dialect) -> Prepared:
+    """Give the statement that counts, made once: a sign-up runs five of them."""
+    insert: Any = (sqlite if dialect.name == "sqlite" else postgresql).insert(_HIT)
+    first, until = sa.bindparam("first", type_=sa.BigInteger), sa.bindparam("until", type_=sa.BigInteger)
+    over = _HIT.c.until <= sa.bindparam("now", type_=sa.BigInteger)
+    counted = insert.values(
+        key=sa.bindparam("key", type_=sa.String),
+        span=sa.bindparam("span", type_=sa.BigInteger),
+        count=first,
+        until=until,
+    ).on_conflict_do_update(
+        index_elements=["key", "span"],
+        set_={
+            "count": sa.case((over, first), else_=_HIT.c.count + 1),
+            "until": sa.case((over, until), else_=_HIT.c.until),
+        },
+    )
+    return Prepared(counted.returning(_HIT.c.count), dialect)
 
 
 def purge(session: Session, now: datetime) -> int:
