@@ -1,4 +1,4 @@
-"""`digest subscribers export`: every reader as CSV or JSON, in constant memory."""
+"""`digest subscribers export`: every reader as CSV, JSON or JSON lines, in constant memory."""
 
 import csv
 import os
@@ -28,6 +28,7 @@ class Format(Enum):
 
     CSV = "csv"
     JSON = "json"
+    JSONL = "jsonl"
 
 
 def register(group: typer.Typer) -> None:
@@ -40,7 +41,9 @@ def export(
     state: Annotated[
         SubscriberState | None, typer.Option(help="Only those in this state.", show_default=False)
     ] = None,
-    fmt: Annotated[Format, typer.Option("--format", help="CSV with a header, or a JSON array.")] = Format.CSV,
+    fmt: Annotated[
+        Format, typer.Option("--format", help="CSV with a header, a JSON array, or an object a line.")
+    ] = Format.CSV,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="A file, for its owner's eyes alone; - is stdout.")
     ] = Path("-"),
@@ -49,7 +52,7 @@ def export(
 
     Example: `digest subscribers export --state active -o readers.csv`
     """
-    write = _csv if fmt is Format.CSV else _json
+    write = WRITERS[fmt]
     with open_desk(ctx) as desk, desk.store.read() as session, _opened(output) as file:
         number = write(file, subscribers.everyone(session, state=state))
     if str(output) != "-":
@@ -89,6 +92,16 @@ def _json(file: TextIO, readers: Iterable[Subscriber]) -> int:
         file.write(("\n" if number == 1 else ",\n") + json_text(_values(reader)))
     file.write("\n]\n")
     return number
+
+
+def _lines(file: TextIO, readers: Iterable[Subscriber]) -> int:
+    number = 0
+    for number, reader in enumerate(readers, 1):  # noqa: B007 - how many there were
+        file.write(json_text(_values(reader)) + "\n")
+    return number
+
+
+WRITERS = {Format.CSV: _csv, Format.JSON: _json, Format.JSONL: _lines}
 
 
 def _values(reader: Subscriber) -> dict[str, object]:

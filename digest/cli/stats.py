@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 import typer
 
 from digest.cli.context import open_desk
-from digest.cli.output import emit_json, facts, say, table
+from digest.cli.output import counted, emit_json, facts, say, table
 from digest.model import Issue
+from digest.store.leavings import Leaving
 from digest.store.stats import IssueStats, Stats, summary
 
 NUMBERS = ("audience", "accepted", "refused", "expired", "unknown", "withdrawn", "open", "left")
@@ -46,9 +47,29 @@ def stats(
     say()
     for name, shown in ((f"last {WEEK} days", found.days[-WEEK:]), (f"last {days} days", found.days)):
         say(f"{name}: {sum(day.joined for day in shown):,} joined, {sum(day.left for day in shown):,} left")
+    if found.looks.times:
+        readers = counted(found.looks.readers, "reader")
+        times = counted(found.looks.times, "time")
+        say(f"unsubscribe pages only looked at: {times}, of {readers}, by people and by scanners")
+    if found.leavings:
+        say()
+        _show_leavings(found.leavings)
     if found.issues:
         say()
         _show_issues(found.issues)
+
+
+def _show_leavings(leavings: Sequence[Leaving]) -> None:
+    """Show who left: a row for all who left alike."""
+    rows = (
+        (one.newsletter, _issue(one), one.channel.value if one.channel else "", one.reason, one.readers)
+        for one in leavings
+    )
+    table(("newsletter", "from the issue", "by", "because", "left"), rows, numbers=("left",))
+
+
+def _issue(one: Leaving) -> str:
+    return f"{one.slot} ({one.extra})" if one.extra else one.slot
 
 
 def _show_issues(issues: Sequence[IssueStats]) -> None:
@@ -88,4 +109,6 @@ def _told(found: Stats) -> dict[str, object]:
         ],
         "subscribers": found.subscribers,
         "days": [{"day": day.day.isoformat(), "joined": day.joined, "left": day.left} for day in found.days],
+        "leavings": found.leavings,
+        "looks": found.looks,
     }

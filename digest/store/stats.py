@@ -12,10 +12,10 @@ from sqlmodel import Session
 
 from digest.model import Counts, DeliveryState, Issue, IssueState, SubscriberState
 from digest.store import issues, newaddress, subscribers
+from digest.store.leavings import DEPARTURES, Leaving, Looks, leavings, looks
 from digest.store.tables import BATCH, DELIVERY, DELIVERY_REPLY, EVENT, ISSUE
 
 _ARRIVALS = ("subscriber.added", "subscriber.joined", "subscriber.returned")
-_DEPARTURES = ("subscriber.left", "subscriber.suppressed")
 
 LOST_AFTER = timedelta(days=1)
 """A message on the wire for so long, in an issue that was cancelled meanwhile, has lost its sender."""
@@ -49,6 +49,10 @@ class Stats:
     issues: tuple[IssueStats, ...]
     subscribers: Mapping[SubscriberState, int]
     days: tuple[Day, ...]
+    leavings: tuple[Leaving, ...]
+    """Who left in these days, the most first."""
+    looks: Looks
+    """How often the page of an unsubscribe link was only looked at in these days."""
 
 
 def summary(
@@ -61,6 +65,7 @@ def summary(
     shown = issues.listing(session, newsletter=newsletter, limit=latest)
     left = _readers(session, "subscriber.left", shown)
     views = _readers(session, "unsubscribe.viewed", shown)
+    starts = _starts(now.astimezone(zone).date(), zone, days)
     return Stats(
         issues=tuple(
             IssueStats(
@@ -72,7 +77,9 @@ def summary(
             for issue in shown
         ),
         subscribers=subscribers.by_state(session),
-        days=_days(session, now.astimezone(zone).date(), zone, newsletter, days),
+        days=_days(session, starts, newsletter),
+        leavings=leavings(session, starts[0], starts[-1], newsletter),
+        looks=looks(session, starts[0], starts[-1], newsletter),
     )
 
 
@@ -86,15 +93,19 @@ def _readers(session: Session, kind: str, shown: Sequence[Issue]) -> dict[int, i
     return {row.issue_id: row.readers for row in session.connection().execute(query)}
 
 
-def _days(session: Session, today: date, zone: tzinfo, newsletter: str, days: int) -> tuple[Day, ...]:
-    listed = [today - timedelta(days=back) for back in range(days - 1, -1, -1)]
+def _starts(today: date, zone: tzinfo, days: int) -> list[datetime]:
+    """Give the midnights at which the last days begin, and the one that ends them."""
+    listed = [today - timedelta(days=back) for back in range(days - 1, -2, -1)]
     # Midnights are computed here, since neither database need know the zone's rules.
-    starts = [datetime(day.year, day.month, day.day, tzinfo=zone) for day in (*listed, today + timedelta(1))]
+    return [datetime(day.year, day.month, day.day, tzinfo=zone) for day in listed]
+
+
+def _days(session: Session, starts: Sequence[datetime], newsletter: str) -> tuple[Day, ...]:
     nth = sa.case(*((EVENT.c.at < end, sa.literal(number)) for number, end in enumerate(starts[1:])))
     acts = (
         sa.select(nth.label("nth"), EVENT.c.kind.in_(_ARRIVALS).label("came"), EVENT.c.subscriber_id)
         .where(EVENT.c.at >= starts[0], EVENT.c.at < starts[-1])
-        .where(EVENT.c.kind.in_((*_ARRIVALS, *_DEPARTURES)))
+        .where(EVENT.c.kind.in_((*_ARRIVALS, *DEPARTURES)))
     )
     if newsletter:
         # A suppression is of no newsletter, and of all.
@@ -107,8 +118,8 @@ def _days(session: Session, today: date, zone: tzinfo, newsletter: str, days: in
     )
     tally = {(number, bool(came)): count for number, came, count in counted}
     return tuple(
-        Day(day=day, joined=tally.get((number, True), 0), left=tally.get((number, False), 0))
-        for number, day in enumerate(listed)
+        Day(day=start.date(), joined=tally.get((number, True), 0), left=tally.get((number, False), 0))
+        for number, start in enumerate(starts[:-1])
     )
 
 

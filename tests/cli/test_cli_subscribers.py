@@ -1,13 +1,19 @@
 import csv
 import io
 import json
+import re
 import stat
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from cli_site import READERS, SLOT, Site
+from cli_site import NOW, READERS, SLOT, Site
 
-from digest.links import Link, LinkKind, unsubscribe_url
+from digest.links import Link, LinkKind, sign, unsubscribe_url
+from digest.model import Channel, DeliveryState
+from digest.store import newaddress, preferences, subscribers
+from digest.store.subscribers import Visit
 
 SHOWN = {
     *("email", "state", "newsletters", "created_at", "confirmed_at"),
@@ -21,7 +27,7 @@ def site(tmp_path: Path) -> Site:
     return Site(tmp_path).begin()
 
 
-def shown(site: Site, who: str = ROSA) -> dict[str, object]:
+def shown(site: Site, who: str = ROSA) -> dict[str, Any]:
     told = json.loads(site.digest("subscribers", "show", who, "--json").out)
     assert isinstance(told, dict)
     return told
@@ -77,6 +83,61 @@ def test_a_link_shows_whom_it_was_mailed_to(site: Site) -> None:
     url = unsubscribe_url("http://localhost:8025", link, site.keys)
     for text in (url, url + "/", url + "?utm_source=x", url.rpartition("/")[2]):
         assert shown(site, text)["email"] == ROSA
+
+
+def test_a_link_to_the_settings_or_a_question_shows_whose_it_is(site: Site) -> None:
+    site.readers(ROSA)
+    for kind, place in ((LinkKind.PREFERENCES, "p"), (LinkKind.CONFIRM, "c"), (LinkKind.CONFIRM, "p")):
+        token = sign(Link(kind=kind, subscriber_id=1, issue_id=7), site.keys)
+        assert shown(site, f"<https://news.ledger.example/{place}/{token}>")["email"] == ROSA
+
+
+def test_a_link_of_a_test_message_belongs_to_nobody(site: Site) -> None:
+    site.readers(ROSA)
+    link = Link(kind=LinkKind.INERT, subscriber_id=1)
+    said = site.digest("subscribers", "show", unsubscribe_url("http://localhost", link, site.keys))
+    assert (said.code, "belongs to nobody" in said.err) == (1, True)
+
+
+def test_show_tells_a_readers_whole_history(site: Site) -> None:
+    site.readers(ROSA)
+    issue = site.frozen()
+    site.settle(issue, DeliveryState.REFUSED, reply="550 5.1.1 no such user")
+    visit = Visit(channel=Channel.ONE_CLICK, issue_id=issue.id, ip="192.0.2.7", agent="Mail/1.0")
+    with site.write() as session:
+        preferences.pause(session, 1, NOW + timedelta(weeks=1), visit, NOW)
+        preferences.speak(session, 1, "de", visit, NOW)
+        newaddress.ask(session, 1, "new@mail.example", visit, NOW)
+    said = site.digest("subscribers", "show", ROSA).out
+    for fact in (
+        "refused",
+        "550 5.1.1 no such user",
+        "192.0.2.7 Mail/1.0",
+        "subscriber.added",
+        "new@mail.example",
+    ):
+        assert fact in said
+    assert re.search(r"paused +daily until 2026-12-01", said)
+    assert re.search(r"language +de", said)
+    with site.write() as session:
+        subscribers.leave(session, 1, ["daily"], visit, NOW)
+    told = shown(site)
+    kinds = [event["kind"] for event in told["events"]]
+    assert kinds[0] == "subscriber.left"
+    assert kinds[-1] == "subscriber.added"
+    assert told["events"][0]["slot"] == SLOT
+    assert told["mails"][0]["kind"] == "change"
+    assert "the issue of" in site.digest("subscribers", "show", ROSA).out
+
+
+def test_show_tells_the_latest_and_how_to_see_more(site: Site) -> None:
+    site.readers(ROSA)
+    with site.write() as session:
+        for _ in range(5):
+            subscribers.viewed(session, 1, "daily", Visit(channel=Channel.PAGE), NOW)
+    said = site.digest("subscribers", "show", ROSA, "--limit", "3")
+    assert said.out.count("unsubscribe.viewed") == 3
+    assert "the latest 3" in said.err
 
 
 def test_a_forged_link_is_refused(site: Site) -> None:
@@ -169,6 +230,13 @@ def test_export_goes_to_stdout_in_either_format(site: Site) -> None:
     assert (
         json.loads(site.digest("subscribers", "export", "--format", "json", "--state", "pending").out) == []
     )
+
+
+def test_export_as_lines_is_an_object_a_line(site: Site) -> None:
+    site.readers(*READERS)
+    lines = site.digest("subscribers", "export", "--format", "jsonl").out.splitlines()
+    assert [json.loads(line)["email"] for line in lines] == list(READERS)
+    assert site.digest("subscribers", "export", "--format", "jsonl", "--state", "pending").out == ""
 
 
 def test_an_export_that_cannot_be_written_is_misuse(site: Site) -> None:

@@ -2,6 +2,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from preferences_site import CROSS_SITE
 from web_site import KEY, LEAVE, NOW, ONE_CLICK, RETURN, ROSA, Site, join, serving
 
 from digest.links import LinkKind
@@ -9,6 +10,7 @@ from digest.model import Channel, SubscriberState
 from digest.store import bounces, erasure, subscribers
 from digest.store.database import Store
 
+RARER = {"daily": ["weekly"]}
 SQLITE = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 
 
@@ -320,3 +322,89 @@ async def test_no_mutated_token_changes_anything(store: Store) -> None:
                 answer = await site.client.post(f"/u/{mutant}", data=ONE_CLICK)
                 assert answer.status_code == 404
         assert untouched(site)
+
+
+@SQLITE
+@pytest.mark.parametrize("headers", CROSS_SITE)
+async def test_another_sites_page_presses_no_button_of_ours_but_one_click_comes_from_anywhere(
+    store: Store, headers: dict[str, str]
+) -> None:
+    async with serving(store, lambda pages: replace(pages, rarer=RARER)) as site:
+        for act in ("leave", "return", "rarer", "reason"):
+            form = {"act": act, "reason": "other"}
+            assert (await site.client.post(site.link(), data=form, headers=headers)).status_code == 403
+        assert untouched(site)
+        assert site.events() == []
+        assert (await site.client.post(site.link(), data=ONE_CLICK, headers=headers)).status_code == 200
+        assert site.subscriber().newsletters == ("weekly",)
+
+
+@SQLITE
+async def test_looking_gives_no_reason_and_joins_nothing(store: Store) -> None:
+    async with serving(store, lambda pages: replace(pages, rarer=RARER)) as site:
+        site.leave("daily", "weekly")
+        before = len(site.events())
+        for act in ("return", "rarer", "reason"):
+            for method in ("GET", "HEAD"):
+                await site.client.request(method, site.link(), params={"act": act, "reason": "other"})
+        assert {event.kind for event in site.events()[before:]} == {"unsubscribe.viewed"}
+        assert site.subscriber().newsletters == ()
+
+
+@pytest.mark.parametrize("reason", ["too-often", "not-interested", "did-not-sign-up", "other"])
+async def test_one_who_has_left_may_say_why_by_one_click(store: Store, reason: str) -> None:
+    async with serving(store) as site:
+        left = await site.client.post(site.link(), data=LEAVE)
+        assert f'name="reason" value="{reason}"' in left.text
+        thanked = await site.client.post(site.link(), data={"act": "reason", "reason": reason})
+        assert (thanked.status_code, "Thank you" in thanked.text) == (200, True)
+        assert 'name="reason"' not in thanked.text
+        (event,) = site.events("subscriber.reason")
+        assert (event.detail, event.newsletter, event.issue_id) == (reason, "daily", site.daily.id)
+        assert site.subscriber().newsletters == ("weekly",)
+
+
+@SQLITE
+async def test_no_reason_is_taken_from_one_who_reads_or_that_nobody_offered(store: Store) -> None:
+    async with serving(store) as site:
+        reads = await site.client.post(site.link(), data={"act": "reason", "reason": "other"})
+        site.leave("daily")
+        invented = await site.client.post(site.link(), data={"act": "reason", "reason": "<b>you</b>"})
+        assert (reads.status_code, invented.status_code) == (409, 409)
+        assert not site.events("subscriber.reason")
+
+
+async def test_one_who_gets_too_much_may_have_what_comes_less_often(store: Store) -> None:
+    async with serving(store, lambda pages: replace(pages, rarer=RARER)) as site:
+        leif = join(store, "leif@mail.example", "daily")
+        left = await site.client.post(site.link(leif), data=LEAVE)
+        assert 'value="rarer"' in left.text
+        assert "The Weekly Ledger" in left.text
+        assert site.subscriber(leif).state is SubscriberState.UNSUBSCRIBED
+        joined = await site.client.post(site.link(leif), data={"act": "rarer"})
+        assert (joined.status_code, "The Weekly Ledger" in joined.text) == (200, True)
+        reader = site.subscriber(leif)
+        assert (reader.state, reader.newsletters) == (SubscriberState.ACTIVE, ("weekly",))
+        assert [event.newsletter for event in site.events("subscriber.joined")] == ["weekly"]
+        assert 'value="rarer"' not in (await site.client.get(site.link(leif))).text
+
+
+@SQLITE
+async def test_where_nothing_comes_less_often_none_is_offered_or_joined(store: Store) -> None:
+    async with serving(store, lambda pages: replace(pages, rarer={"daily": ["weekly"]})) as site:
+        # Rosa has the weekly one already.
+        left = await site.client.post(site.link(), data=LEAVE)
+        assert 'value="rarer"' not in left.text
+        assert (await site.client.post(site.link(), data={"act": "rarer"})).status_code == 409
+        assert site.subscriber().newsletters == ("weekly",)
+
+
+@SQLITE
+async def test_one_who_is_suppressed_joins_nothing_that_comes_less_often(store: Store) -> None:
+    async with serving(store, lambda pages: replace(pages, rarer=RARER)) as site:
+        leif = join(store, "leif@mail.example", "daily")
+        with store.write() as session:
+            subscribers.suppress(session, "leif@mail.example", bounces.Evidence(reason="complaint"), NOW)
+        assert (await site.client.post(site.link(leif), data={"act": "rarer"})).status_code == 409
+        assert site.subscriber(leif).newsletters == ("daily",)
+        assert not site.events("subscriber.joined")
