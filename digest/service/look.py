@@ -103,7 +103,7 @@ class Look:
         """Draft, and tell where that has taken their approval back."""
         made = await asyncio.to_thread(draft, self._desk, newsletter, slot)
         if made.changed:
-            name, what = issues.name(made.issue), "Edited, trashed or mailed since it was approved"
+            name, what = issues.name(made.issue), "Edited, marked, trashed or mailed since it was approved"
             wanted = newsletter.approval == "required"
             then = "Please approve it again." if wanted else "It goes out as it is now."
             text = f"{what}: {'; '.join(made.changed)}. {then}"
