@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 from signup_site import ROSA, Site, serving, state
 from structlog.testing import capture_logs
@@ -148,3 +150,21 @@ async def test_who_asked_again_is_forgotten_later(store: Store) -> None:
         assert purged(site)[0] == 0
         site.now += site.now.resolution * 6 * DAY * 1_000_000
         assert purged(site)[0] == 1
+
+
+async def test_a_hundred_at_once_are_one_sign_up(store: Store) -> None:
+    async with serving(store, signup=Signup(per_ip=0, per_network=0)) as site:
+        mark = await site.mark()
+        answers = await asyncio.gather(*(site.sign_up(mark=mark) for _ in range(100)))
+        assert {answer.status_code for answer in answers} == {200}
+        assert len(site.mails) == 1
+        assert state(site) is SubscriberState.PENDING
+
+
+async def test_a_hundred_at_once_press_one_button_once(store: Store) -> None:
+    async with serving(store) as site:
+        await site.sign_up()
+        path = site.link(site.mails[-1])
+        answers = await asyncio.gather(*(site.press(path) for _ in range(100)))
+        assert {answer.status_code for answer in answers} == {200}
+        assert len(site.events("subscriber.confirmed")) == len(site.events("subscriber.joined")) == 1

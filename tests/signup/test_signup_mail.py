@@ -252,3 +252,19 @@ async def test_the_service_sends_it_by_itself(store: Store, tmp_path: Path) -> N
         stop.set()
         await running
         assert [one.recipient for one in room.mailed] == [ROSA]
+
+
+@ON_SQLITE
+async def test_who_gets_it_already_is_told_so_with_a_way_to_the_settings(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        box = Box(room)
+        box.sign_up("reader1@mail.example")
+        await box.once()
+        [letter] = box.letters
+    assert letter["Subject"] == "You already get The Harbour Ledger by mail"
+    for kind in ("plain", "html"):
+        text = body(letter, kind)
+        assert f"{room.site.base}/p/" in text
+        assert "/c/" not in text
