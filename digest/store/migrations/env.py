@@ -2,14 +2,11 @@
 
 from alembic import context
 
-from digest.store import reader_tables
-from digest.store.tables import metadata
-
-assert reader_tables  # imported for its tables
+from digest.store.reader_tables import SQLModel
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=SQLModel.metadata,
     render_as_batch=True,
     compare_type=True,
 )
