@@ -13,6 +13,7 @@ from babel.dates import format_date
 from fastapi import FastAPI, Query, Response
 from starlette.exceptions import HTTPException
 
+from digest import languages
 from digest.render.urls import host, secure
 from digest.store import archive
 from digest.store.archive import Kept, Past
@@ -163,8 +164,9 @@ class _Shelf:
         }
 
     def _words(self, newsletter: str) -> Mapping[str, str]:
-        """Give what stands for a reader. Nobody can leave from here: the list says where one can."""
-        return {"unsubscribe_url": self._url(newsletter), "email": "a reader", "name": "reader"}
+        """Give what stands for a reader, who has no name. The list says where one can leave; here is not."""
+        said = languages.translations(self._pages.language, self._pages.site_templates)
+        return {"unsubscribe_url": self._url(newsletter), "email": said.gettext("a reader")}
 
     def _facts(self, kept: Kept) -> Facts:
         past = kept.past

@@ -264,3 +264,12 @@ def test_a_page_of_any_shape_says_what_it_is(html: str) -> None:
 def test_a_forged_slot_of_another_rendering_stays_as_it_was_sent() -> None:
     forged = "https://slot.invalid/fedcba9876543210/email/"
     assert filled(forged, "0123456789abcdef", {"email": "nobody"}) == forged
+
+
+@ON_SQLITE
+async def test_nobody_is_spoken_of_in_the_sites_language(store: Store) -> None:
+    put(store, SLOT)
+    async with archive(store, language="de") as site:
+        one, listed = await site.get(f"/archive/daily/{SLOT}"), await site.get("/archive/daily")
+    assert "&lt;jemand&gt;" in one.text
+    assert "Dienstag, 24. November 2026" in listed.text
