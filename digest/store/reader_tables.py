@@ -74,5 +74,6 @@ class ApiTokenRow(SQLModel, table=True):
     revoked_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
-HIT = SQLModel.metadata.tables["hit"]
+metadata = SQLModel.metadata
+HIT = metadata.tables["hit"]
 """The table of counts as Core sees it."""

@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from digest.store.reader_tables import SQLModel
+from digest.store.reader_tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=SQLModel.metadata,
+    target_metadata=metadata,
     render_as_batch=True,
     compare_type=True,
 )
