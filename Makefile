@@ -18,7 +18,7 @@ test: $(READY)
 # Chromium for the pages, Postfix for a real relay and smtp-sink, systemd to read the unit, opendkim to verify.
 test-system: $(READY)
 	@tools/system-packages chromium postfix fonts-liberation systemd opendkim
-	$(PYTEST) -m system $(TESTS)
+	$(PYTEST) -m "system and not torture" $(TESTS)
 
 # A hundred kills, full disks, locked databases, servers that die: what `make test` has a little of, for minutes.
 torture: $(READY)

@@ -13,6 +13,7 @@ from typing import Literal
 import pytest
 import sqlalchemy as sa
 import trustme
+from _pytest.mark import ParameterSet
 from faults_ledger import Life, address, begin, new_ledger
 from faults_rules import (
     IN_THE_DARK,
@@ -149,7 +150,13 @@ def test_however_postfix_is_set_up_readers_are_mailed_once_or_nobody_is_blamed(
     check_words(life, way.words)
 
 
-@pytest.mark.parametrize("cell", list(cells()), ids=str)
+def parameters() -> Iterator[ParameterSet]:
+    """Give every cell: what happens once, and under `make torture` what goes on happening."""
+    for cell in cells():
+        yield pytest.param(cell, marks=() if cell.scope == "once" else pytest.mark.torture)
+
+
+@pytest.mark.parametrize("cell", list(parameters()), ids=str)
 def test_whatever_postfix_answers_comes_to_what_the_rules_say(
     cell: Cell, town: Town, begun: Callable[..., Life]
 ) -> None:

@@ -193,7 +193,7 @@ COUNT = itertools.count()
 SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=20, deadline=None, suppress_health_check=SLOW)
 @given(steps=steps_of_a_site)
 def test_each_article_that_lived_past_a_slot_is_in_one_issue(
     template: Path, tmp_path: Path, steps: list[Step]
