@@ -22,6 +22,7 @@ test-system: $(READY)
 
 # A hundred kills, full disks, locked databases, servers that die: what `make test` has a little of, for minutes.
 torture: $(READY)
+	@tools/system-packages postfix
 	$(PYTEST) -m torture $(TESTS)
 
 check: $(READY)
