@@ -5,28 +5,32 @@ a header line an hour ("slow loris") would keep its connection for ever.
 """
 
 import asyncio
+from dataclasses import dataclass
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from digest.web.dress import HEADERS
 
-HEAD_SECONDS = 10
-"""How long a request's head may take, from the connection's start or from its own first octet."""
 
-BODY_SECONDS = 20
-"""How long its body may take after that: 256 KiB at 13 kB a second."""
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long a client may keep us waiting, in seconds, and how many may."""
 
-ANSWER_SECONDS = 60
-"""How long the answer may take, with a client that reads slowly: longer than a lock is waited for."""
-
-MOST = 500
-"""How many connections there may be: most systems allow a process 1,024 files. Who waits longest goes."""
+    head: float = 10
+    """For a request's head, from the connection's start or from its own first octet."""
+    body: float = 20
+    """For its body after that: 256 KiB at 13 kB a second."""
+    answer: float = 60
+    """For the answer, with a client that reads slowly: longer than a lock of the database is waited for."""
+    connections: int = 500
+    """Most systems allow a process 1,024 files. One more, and who has kept us waiting longest goes."""
 
 
 class Connection(H11Protocol):
     """HTTP/1.1 on one connection, each of its phases with a deadline."""
 
+    patience = Patience()
     _phase = ""
     _deadline: asyncio.TimerHandle | None = None
     _since = 0.0
@@ -34,8 +38,8 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
         """Wait for the first request."""
         super().connection_made(transport)
-        self._enter("head", HEAD_SECONDS)
-        if len(self.connections) > MOST:
+        self._enter("head", self.patience.head)
+        if len(self.connections) > self.patience.connections:
             self._make_room()
 
     def data_received(self, data: bytes) -> None:
@@ -69,12 +73,12 @@ class Connection(H11Protocol):
         """See in which phase the connection is now."""
         theirs = self.conn.their_state
         if theirs is h11.SEND_BODY:
-            self._enter("body", BODY_SECONDS)
+            self._enter("body", self.patience.body)
         elif self._is_answering():
-            self._enter("answer", ANSWER_SECONDS)
+            self._enter("answer", self.patience.answer)
         elif self.timeout_keep_alive_task is None:
             # A request has begun; while nothing has, uvicorn's own shorter deadline runs.
-            self._enter("head", HEAD_SECONDS)
+            self._enter("head", self.patience.head)
         else:
             self._clear()
 
@@ -104,3 +108,8 @@ class Connection(H11Protocol):
         others = [one for one in self.connections if isinstance(one, Connection) and one is not self]
         waiting = [one for one in others if one._phase != "answer"]  # noqa: SLF001 - of this class
         min(waiting or others, key=lambda one: one._since).transport.abort()  # noqa: SLF001 - as above
+
+
+def patient(patience: Patience) -> type[Connection]:
+    """Give connections with other deadlines."""
+    return type("Connection", (Connection,), {"patience": patience})

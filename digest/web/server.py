@@ -12,7 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from digest.errors import DigestError
-from digest.web.connection import Connection
+from digest.web.connection import Patience, patient
 from digest.web.ready import STOPPING
 
 log = structlog.get_logger()
@@ -60,13 +60,14 @@ async def serve(
     stopping: Callable[[], bool] | None = None,
     proxies: Iterable[str] = PROXIES,
     patience: int = STOP_SECONDS,
+    clients: Patience = Patience(),
 ) -> None:
     """Serve until `stop` is set; then finish what was begun, for at most `patience` seconds.
 
     `started` is called once with the URL, when requests are answered; port 0 takes a free one. `stopping`
     says whether `stop` will be set soon, which the application finds in its scope. Only `proxies`, addresses
-    or networks, may name the visitor's address in X-Forwarded-For. Raises DigestError where the address
-    cannot be listened on.
+    or networks, may name the visitor's address in X-Forwarded-For. `clients` says how long one may keep us
+    waiting. Raises DigestError where the address cannot be listened on.
     """
     listener = listen(host, port)
     url = _url(listener)
@@ -78,7 +79,7 @@ async def serve(
 
     config = uvicorn.Config(
         _told(app, stopping or stop.is_set),
-        http=Connection,
+        http=patient(clients),
         ws="none",
         lifespan="off",
         log_config=None,
