@@ -7,7 +7,7 @@ TESTS ?= tests
 # One worker a core; a test that hangs is told apart from one that is slow.
 PYTEST := $(BIN)/pytest -n auto --dist worksteal
 
-.PHONY: demo test test-system torture check bench format words clean
+.PHONY: demo test test-system torture check bench bench-web format words clean
 
 demo: $(READY)
 	$(BIN)/digest demo
@@ -35,6 +35,11 @@ check: $(READY)
 bench: $(READY)
 	@tools/system-packages postfix
 	$(BIN)/python benchmarks/bench.py $(QUICK) $(PARTS)
+
+# The reader pages alone: sign-ups and one-click posts a second, also while an issue goes out.
+bench-web: $(READY)
+	@tools/system-packages postfix
+	$(BIN)/python benchmarks/bench.py $(QUICK) web
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

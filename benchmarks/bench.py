@@ -22,6 +22,7 @@ import report
 import size
 import throughput
 import unsubscribe
+import web
 
 BUSY = 0.5
 """A load from which on others disturb what is measured."""
@@ -45,6 +46,7 @@ PARTS = {
     "idle": Part(run=idle.run, minutes=1.2, quick_minutes=0.2),
     "unsubscribe": Part(run=unsubscribe.run, minutes=2.5, quick_minutes=0.6),
     "feeds": Part(run=feeds.run, minutes=1, quick_minutes=0.2),
+    "web": Part(run=web.run, minutes=2.5, quick_minutes=0.5),
 }
 
 

@@ -189,6 +189,44 @@ def _unsubscribe(figures: Figures) -> list[Sheet]:
     ]
 
 
+def _web(figures: Figures) -> list[Sheet]:
+    return [
+        Sheet(
+            title=f"Posts to the pages, {figures['seconds']:.0f} s at a steady rate",
+            headings=(
+                *(
+                    "posts",
+                    "meanwhile",
+                    "asked/s",
+                    "answered",
+                    "errors",
+                    "lost",
+                    "p50 ms",
+                    "p99 ms",
+                    "max ms",
+                ),
+                "messages/s meanwhile",
+            ),
+            lines=[
+                (
+                    row["way"],
+                    row["meanwhile"],
+                    f"{row['asked_rate']:,}",
+                    f"{row['answered']:,}",
+                    f"{row['errors']:,}",
+                    f"{row['lost']:,}",
+                    f"{row['p50_ms']:.1f}",
+                    f"{row['p99_ms']:.1f}",
+                    f"{row['max_ms']:.1f}",
+                    "" if row["sent"] else f"{row['cpu_us']:,}",
+                    f"{row['rate']:,}",
+                )
+                for row in figures["rows"]
+            ],
+        )
+    ]
+
+
 def _feeds(figures: Figures) -> list[Sheet]:
     return [
         Sheet(
@@ -220,4 +258,5 @@ SHEETS: dict[str, Callable[[Figures], list[Sheet]]] = {
     "idle": _idle,
     "unsubscribe": _unsubscribe,
     "feeds": _feeds,
+    "web": _web,
 }
