@@ -4,7 +4,7 @@ Only an act changes anything; a look never does. Knows neither HTTP nor template
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 
@@ -146,7 +146,7 @@ class Leaving:
             if reader.standing not in (Standing.READING, Standing.LEFT, Standing.SUPPRESSED):
                 return self._answer(reader)
             done = self._act(session, reader, form, visitor, now)
-            after = self._reader(session, link)
+            after = replace(reader, subscriber=subscribers.get(session, link.subscriber_id))
         log.info(
             SAID[form.act],
             subscriber=link.subscriber_id,
