@@ -14,7 +14,12 @@ from digest.feed.tree import parsed
 from digest.feed.urls import absolute, secured
 from digest.model import Picture
 
-_CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
+# What pages are written in. Python knows more: some of it takes time that grows with the square of a page.
+_CHARSET = re.compile(
+    rb"charset\s*=\s*[\"']?\s*(utf-?8|us-ascii|iso-8859-\d{1,2}|latin-?1|windows-\d{3,4}|cp125\d|koi8-[ru]|utf-16(?:[bl]e)?"
+    rb"|big5|gb\w{1,6}|shift[_-]jis|euc-\w{2}|macintosh)\b",
+    re.IGNORECASE,
+)
 _BODY = re.compile(r"<body[\s>]|</head\s*>", re.IGNORECASE)
 # A platform's word for "none": WordPress.com names it on every page that has no picture.
 _BLANK = re.compile(

@@ -60,16 +60,20 @@ def further(body: bytes, *, here: str, first: str, number: int) -> Further | Non
         outline = _outline(body)
         named = _named(outline, here)
     if named:
-        own = urlsplit(first).hostname
-        return next(
-            (Further(url=url, sort=Sort.NAMED) for url in named if urlsplit(url).hostname == own), None
-        )
+        own = _place(first)
+        return next((Further(url=url, sort=Sort.NAMED) for url in named if _place(url) == own), None)
     if _GENERATOR.search(outline):
         return Further(url=_numbered(first, number + 1), sort=Sort.WORDPRESS)
     parts = urlsplit(first)
     if outline and (_FEED_PATH.search(parts.path) or "feed" in dict(parse_qsl(parts.query))):
         return Further(url=_numbered(first, number + 1), sort=Sort.GUESSED)
     return None
+
+
+def _place(url: str) -> tuple[str | None, int | None]:
+    """Give an address's host and the port that it names: a feed leads nowhere else."""
+    parts = urlsplit(url)
+    return parts.hostname, parts.port
 
 
 def is_whole(body: bytes) -> bool:

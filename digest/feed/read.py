@@ -68,7 +68,8 @@ def read(body: bytes, headers: Mapping[str, str], *, url: str, now: datetime) ->
     except FeedError as exc:
         raise FeedError(f"{public(url)}: {exc}") from exc
     complaints = list(feed.complaints)
-    site = absolute(feed.link, url) or url
+    # Readers' links begin with it where the feed names no site: without the password that fetched it.
+    site = absolute(feed.link, public(url)) or public(url)
     linked = [(item, _page(item, site)) for item in feed.items]
     articles: dict[str, Article] = {}
     nameless = 0

@@ -10,9 +10,10 @@ import structlog
 
 from digest.config import SAMPLE_FEED
 from digest.desk import Desk
-from digest.errors import FeedError
+from digest.errors import DigestError, FeedError
 from digest.feed.discover import discover
 from digest.feed.fetch import Failed, Fetched, Gone, NotModified, Outcome, Validators, client, fetch
+from digest.feed.urls import public
 from digest.model import Article, FeedStatus, LedgerArticle
 from digest.publish import booking
 from digest.publish.booking import Opened
@@ -34,6 +35,8 @@ AT_ONCE = 4
 
 GONE_PAUSE = timedelta(days=1)
 """How long a feed that its site calls gone (410) is left alone: if that was a mistake, it comes back."""
+
+MISTAKE = "digest itself cannot take this feed, which is its mistake: please report it with the log"
 
 GAP_HOPE = timedelta(hours=2)
 """For so long every run tries to close a gap; then only by hand and before an issue: it is many pages."""
@@ -82,10 +85,15 @@ async def collect(
         ended = await asyncio.gather(*map(one, desk.settings.site.feeds), return_exceptions=True)
     await asyncio.to_thread(_judge, desk, desk.clock())
     collected = []
-    for result in ended:
-        if isinstance(result, BaseException):
+    for url, result in zip(desk.settings.site.feeds, ended, strict=True):
+        if isinstance(result, Exception) and not isinstance(result, DigestError):
+            # One feed that this program cannot take keeps neither the others nor the readers' pages.
+            log.error("feed.mistake", feed=public(url), exc_info=result)
+            collected.append(Collected(url=url, error=f"{MISTAKE} ({type(result).__name__}: {result})."))
+        elif isinstance(result, BaseException):
             raise result
-        collected.append(result)
+        else:
+            collected.append(result)
     if not conditional:
         shown = {one.url: one.shown for one in collected if one.arrived is not None}
         dead = await find_dead(desk, shown, on_page)

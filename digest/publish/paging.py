@@ -92,7 +92,9 @@ class Walk:
             except FeedError as error:
                 return self._trail(pages, broken=str(error))
             if found is None:
-                return await self._at_end(pages, sure=pages > 1 or further.sort is Sort.WORDPRESS)
+                # Where older articles stood, a second page that is missing is a page that is withheld.
+                whole = further.sort is Sort.WORDPRESS and not await asyncio.to_thread(self._had_older)
+                return await self._at_end(pages, sure=pages > 1 or whole)
             if not found.guids - page.guids:
                 # It knows no pages, and gives the first one whatever it is asked; or the last one.
                 return await self._at_end(pages, sure=pages > 1)
@@ -144,6 +146,11 @@ class Walk:
                 return False
             return len(self._found) >= max(LEAST_LISTED, gaps.window(session, self.status.id))
 
+    def _had_older(self) -> bool:
+        oldest = min(article.published_at for article in self._found.values())
+        with self.desk.store.read() as session:
+            return gaps.has_older(session, self.status.id, oldest)
+
     @property
     def _below(self) -> datetime | None:
         return self.gap.at if self.gap else None
@@ -156,4 +163,8 @@ class Walk:
         last = paging.oldest(listed)
         path = paging.own_path(last, listed)
         with self.desk.store.read() as session:
-            return gaps.is_known(session, self.status.id, last.guid, path, before=before)
+            if not gaps.is_known(session, self.status.id, last.guid, path, before=before):
+                return False
+            # One that was given a new date has moved up, and proves nothing about what stood above it.
+            dated = gaps.dated(session, self.status.id, last.guid)
+            return dated is None or last.published_at in {dated, self.now}

@@ -62,6 +62,22 @@ def is_known(session: Session, feed_id: int, guid: str, path: str, *, before: da
     )
 
 
+def dated(session: Session, feed_id: int, guid: str) -> datetime | None:
+    """Give the date under which a feed has shown an article; None where it shows none by that guid."""
+    mine = (ArticleRow.feed_id == feed_id, ArticleRow.guid == guid)
+    return session.exec(select(ArticleRow.published_at).where(*mine)).one_or_none()
+
+
+def has_older(session: Session, feed_id: int, than: datetime) -> bool:
+    """Whether a feed has shown an article that is older, and still stands."""
+    older = (
+        ArticleRow.feed_id == feed_id,
+        col(ArticleRow.vanished_at).is_(None),
+        ArticleRow.published_at < than,
+    )
+    return session.exec(select(ArticleRow.id).where(*older).limit(1)).first() is not None
+
+
 def newest(session: Session, feed_id: int, *, before: datetime | None) -> datetime | None:
     """Give the time of the newest article that a feed has shown, None where it has shown none."""
     return session.exec(select(sa.func.max(ArticleRow.published_at)).where(*_below(feed_id, before))).one()

@@ -152,3 +152,13 @@ def test_no_page_makes_it_raise_and_what_it_gives_is_an_address(odd: bytes, head
 @pytest.mark.parametrize("piece", [b"<div>", b"<meta ", b'<meta content="', b"<!--", b"<link rel=x href=y>"])
 def test_a_page_of_one_thing_over_and_over_is_no_trouble(piece: bytes) -> None:
     assert picture(piece * (1024 * 1024 // len(piece)), url=URL) is None
+
+
+def test_a_page_names_no_charset_that_takes_for_ever() -> None:
+    page = (
+        b'<meta charset=punycode><meta property="og:image" content="https://ledger.example/a.jpg">-'
+        + b"baba" * 50_000
+    )
+    found = picture(page, url="https://ledger.example/p")
+    assert found is not None
+    assert found.url == "https://ledger.example/a.jpg"

@@ -674,3 +674,10 @@ def test_no_bytes_raise_anything_but_a_feed_error(body: bytes, charset: str) -> 
 @settings(deadline=None, max_examples=40)
 def test_no_mutilated_feed_raises_anything_but_a_feed_error(body: bytes, charset: str) -> None:
     check(body, charset)
+
+
+def test_the_password_of_a_feeds_address_reaches_no_reader() -> None:
+    item = b"<item><title>A</title><link>/p</link></item>"
+    rss = b'<rss version="2.0"><channel><title>T</title>' + item + b"</channel></rss>"
+    (article,) = read(rss, {}, url="https://ada:sesame@ledger.example/feed", now=NOW).articles
+    assert article.link == "https://ledger.example/p"
