@@ -3,8 +3,8 @@
 import re
 from enum import Enum
 
-# A comment counts as nothing, one that is open hides the rest; the first root decides. Compiled for bytes whose NULs were taken out, so that
-# UTF-16 and UTF-32 read like ASCII.
+# A comment counts as nothing, one that is open hides the rest; the first root decides. Compiled for bytes
+# whose NULs were taken out, so that UTF-16 and UTF-32 read like ASCII.
 _ROOT = re.compile(
     rb"<!--(?:.*?-->|.*)|<(?:[\w.-]+:)?(?P<feed>rss|feed|rdf)[\s>/]|<(?P<page>html)[\s>]|<!doctype\s+(?P<doctype>html)",
     re.IGNORECASE | re.DOTALL,
