@@ -16,7 +16,8 @@ import stand
 from digest import links, log
 from digest.desk import Desk
 from digest.links import Link, LinkKind
-from digest.web.forms import Act
+from digest.web.desk import pages
+from digest.web.forms import Act, Form
 from digest.web.leaving import Leaving, Visitor
 
 Leaves: TypeAlias = list[tuple[float, float]]
@@ -28,11 +29,11 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 def by_ledger(desk: Desk, ids: Sequence[int], pause: float, enough: Path) -> Leaves:
     """Do what the pages do for a POST, straight on a store: from its first read to its commit."""
-    leaving = Leaving(desk.store, {"daily": "The Daily Ledger"}, "The Harbour Ledger")
+    leaving = Leaving(pages(desk))
     visitor = Visitor(method="POST", ip="127.0.0.1")
 
     def leave(link: Link) -> None:
-        answer = leaving.act(link, Act.ONE_CLICK, visitor, desk.clock())
+        answer = leaving.act(link, Form(act=Act.ONE_CLICK), visitor, desk.clock())
         assert answer.page == "left", answer.page
 
     return _paced(leave, ids, pause, enough)
