@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from digest.address import address_key
 from digest.model import Channel, Subscriber, SubscriberState
-from digest.store import bounces, intake, roll
+from digest.store import bounces, departures, intake, roll
+from digest.store.prepared import hand
 from digest.store.tables import SUBSCRIBER, EventRow, SubscriberRow, SubscriptionRow
 from digest.subscription import Arrival, arrive
 
@@ -129,27 +130,15 @@ def leave(session: Session, subscriber_id: int, newsletters: list[str], visit: V
 
     One who has no newsletter left is unsubscribed. Idempotent: every call is an event all the same.
     """
-    row = locked(session, subscriber_id)
-    if row is None:
-        return False
-    members = session.exec(
-        select(SubscriptionRow)
-        .where(SubscriptionRow.subscriber_id == subscriber_id, col(SubscriptionRow.left_at).is_(None))
-        .execution_options(populate_existing=True)
-    ).all()
-    ended = {member.newsletter: member for member in members if member.newsletter in newsletters}
-    for member in ended.values():
-        member.left_at = now
-        session.add(member)
-    if ended and len(ended) == len(members) and row.state is not SubscriberState.SUPPRESSED:
-        row.state, row.left_at = SubscriberState.UNSUBSCRIBED, now
-        row.left_channel, row.left_issue_id = visit.channel, visit.issue_id
-        session.add(row)
-    for newsletter in newsletters:
-        kind = "subscriber.left" if newsletter in ended else "subscriber.left_again"
-        session.add(event(kind, subscriber_id, newsletter, visit, now))
     session.flush()
-    return bool(ended)
+    beneath = hand(session)
+    one = departures.person(beneath, subscriber_id)
+    if one is None:
+        return False
+    act = departures.Act(
+        at=now, channel=visit.channel, issue_id=visit.issue_id, ip=visit.ip, agent=visit.agent
+    )
+    return bool(departures.leave(beneath, one, newsletters, act))
 
 
 def come_back(session: Session, subscriber_id: int, newsletter: str, visit: Visit, now: datetime) -> bool:

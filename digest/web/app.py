@@ -17,6 +17,7 @@ from digest.web import api, archive, dress, forms, preferences, signup
 from digest.web.dress import Dress
 from digest.web.guard import API, guarded
 from digest.web.leaving import Leaving
+from digest.web.oneclick import OneClick
 from digest.web.pages import Pages
 from digest.web.ready import readiness
 from digest.web.visitor import visitor
@@ -24,6 +25,9 @@ from digest.web.visitor import visitor
 log = structlog.get_logger()
 
 LOOK = ["GET", "HEAD"]
+
+UNSUBSCRIBED = "You are unsubscribed.\n"
+"""What the sender of a one click gets. It is a machine: nobody reads it."""
 
 RETRY_SECONDS = 120
 """When to come again after the database failed: it is restarting, or an operator is at it."""
@@ -33,6 +37,7 @@ def app(pages: Pages) -> ASGIApp:
     """Give the application of a site's pages. Raises RenderError if one of its templates is wrong."""
     clothes = Dress(pages)
     leaving = Leaving(pages)
+    clicks = OneClick(pages.store, pages.titles)
     made = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
 
     @made.api_route("/u/{token:path}", methods=[*LOOK, "POST"])
@@ -42,6 +47,8 @@ def app(pages: Pages) -> ASGIApp:
         who = visitor(request)
         if request.method == "POST":
             form = await forms.read(request, public_url=pages.public_url)
+            if form.act is forms.Act.ONE_CLICK and await clicks.leave(link, who, pages.clock()):
+                return dress.plain(UNSUBSCRIBED)
             answer = await run_in_threadpool(leaving.act, link, form, who, pages.clock())
         else:
             answer = await run_in_threadpool(leaving.look, link, who, pages.clock())
