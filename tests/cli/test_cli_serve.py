@@ -25,4 +25,6 @@ def test_the_pages_stand_beside_a_service_and_both_end_when_told(tmp_path: Path)
             process.send_signal(signal.SIGTERM)
     for process in (pages, service):
         process.communicate(timeout=30)
-        assert process.returncode == 0
+    assert pages.returncode == 0
+    # It may not have come to where it waits for signals.
+    assert service.returncode in {0, -signal.SIGTERM}

@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from web_site import LEAVE, ONE_CLICK, RETURN, Site, pages, serving
+from web_site import LEAVE, RETURN, Site, pages, serving
 
 from digest.errors import RenderError
 from digest.store import installation
@@ -162,7 +162,7 @@ async def test_a_sites_own_template_stands_in_for_the_shipped_one_alone(store: S
     )
     async with serving(store, lambda pages: replace(pages, site_templates=tmp_path / "templates")) as site:
         assert "Leave" in (await site.client.get(site.link())).text
-        assert "Tschüss, The Daily Ledger" in (await site.client.post(site.link(), data=ONE_CLICK)).text
+        assert "Tschüss, The Daily Ledger" in (await site.client.post(site.link(), data=LEAVE)).text
 
 
 @SQLITE
