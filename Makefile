@@ -20,7 +20,7 @@ test-system: $(READY)
 	@tools/system-packages chromium postfix fonts-liberation systemd opendkim
 	$(PYTEST) -m "system and not torture" $(TESTS)
 
-# A hundred kills, full disks, locked databases, servers that die: what `make test` has a little of, for minutes.
+# A hundred kills, full disks, servers that die, and on PostgreSQL what was seen on SQLite: for many minutes.
 torture: $(READY)
 	@tools/system-packages postfix
 	$(PYTEST) -m torture $(TESTS)

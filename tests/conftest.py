@@ -42,6 +42,21 @@ def postgresql() -> Iterator[str]:
         server.cleanup()
 
 
+THROUGH_THE_STORE = {"api", "archive", "cli", "imports", "line", "signup", "web"}
+"""Folders of tests that reach the database by the store's functions alone, which are tested on both."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave to `make torture` what repeats on PostgreSQL what was seen on SQLite a moment ago."""
+    tests = Path(__file__).parent
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        on_server = callspec is not None and callspec.params.get("database") == "postgresql"
+        if on_server and item.path.relative_to(tests).parts[0] in THROUGH_THE_STORE:
+            item.add_marker(pytest.mark.torture)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database that does not exist yet, or is empty: once of SQLite's, once of PostgreSQL's."""

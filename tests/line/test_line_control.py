@@ -90,6 +90,7 @@ def test_a_hold_stops_a_running_send_and_the_amended_rest_goes_out_once(
     assert issue["doubtful"] == 0
 
 
+@pytest.mark.torture
 @ON_SQLITE
 def test_the_service_takes_an_amended_issue_up_again(tmp_path: Path, feed: FeedSite, database: str) -> None:
     with serving(SmtpServer(pause=0.1)) as relay:
@@ -119,6 +120,7 @@ def test_the_service_takes_an_amended_issue_up_again(tmp_path: Path, feed: FeedS
     assert list(issue["accepted_by_revision"].values()) == list(by_subject.values())
 
 
+@pytest.mark.torture
 @ON_SQLITE
 def test_a_correction_goes_out_beside_the_service_and_only_once(
     tmp_path: Path, feed: FeedSite, database: str
@@ -214,7 +216,7 @@ def test_a_terminal_shows_what_was_accepted_how_fast_and_how_long_it_will_take(
 def test_another_process_tells_the_rate_and_can_wait_for_the_end(
     tmp_path: Path, feed: FeedSite, database: str
 ) -> None:
-    with serving(SmtpServer(pause=0.1)) as relay:
+    with serving(SmtpServer(pause=0.25)) as relay:
         site = Site(tmp_path, feed=feed.feed_url, smtp=relay.port, database=database, connections=2)
         site.install(100)
         with site.start("send", "--yes") as sending:
@@ -228,6 +230,7 @@ def test_another_process_tells_the_rate_and_can_wait_for_the_end(
             sending.communicate(timeout=30)
 
 
+@pytest.mark.torture
 @ON_SQLITE
 def test_who_did_not_get_it_is_told_and_tried_again(tmp_path: Path, feed: FeedSite, database: str) -> None:
     lost = Bad(at="rcpt", how="550 5.7.1 not today", to="reader2@mail2.example", times=[1])
