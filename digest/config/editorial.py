@@ -53,7 +53,7 @@ class Site(Section):
     timezone: Zone
     """The zone in which schedules are meant and dates are written, as "Europe/Berlin"."""
     language: Language = "en"
-    """The language of dates and the direction of writing, as a tag ("de", "pt-BR")."""
+    """The language of our own sentences and dates, and the direction of writing, as a tag ("de", "pt-BR")."""
     postal_address: Filled
     """The publisher's postal address, which the law wants at the foot of every issue."""
     contact: Contact
