@@ -10,7 +10,7 @@ from digest.feed import paging
 from digest.feed.fetch import Fetched, NotModified, Validators
 from digest.model import FeedStatus, LedgerArticle
 from digest.publish.paging import Trail
-from digest.store import articles, gaps, moves, news
+from digest.store import articles, feeds, gaps, moves, news
 from digest.store.articles import Arrived
 from digest.store.gaps import Gap
 from digest.store.news import Change
@@ -82,8 +82,10 @@ def take_in(
     """Take in all that a reading listed, and whether something may be missing below it."""
     # A feed that was cut off or damaged is asked for again as a whole, however sure its server is.
     kept = Validators() if damaged else outcome.validators
-    feed_id = feed.status.id
+    feed_id, guids = feed.status.id, {article.guid for article in trail.articles}
     with desk.store.write() as session:
+        if feed.status.first_fetched_at is None:
+            feed_id = feeds.succeed(session, feed_id, guids, desk.settings.site.feeds)
         said = feed.gap.said if feed.gap else ""
         if trail.broken:
             since = gaps.newest(session, feed_id, before=feed.gap.at if feed.gap else None)
@@ -102,8 +104,8 @@ def take_in(
             gone=False,
         )
         moves.note(session, feed_id, outcome.permanent_url)
-        was = news.before(session, feed_id, {article.guid for article in trail.articles})
-        arrived = articles.upsert(session, feed_id, trail.articles, now)
+        was = news.before(session, feed_id, guids)
+        arrived = articles.upsert(session, feed_id, trail.articles, now, whole=not damaged)
         return Taken(
             arrived=arrived,
             changes=news.changes(was, arrived.changed),

@@ -57,8 +57,13 @@ class Arrived:
     first: bool = False
 
 
-def upsert(session: Session, feed_id: int, articles: Sequence[Article], now: datetime) -> Arrived:
-    """Take in what a feed lists: new ones, edits, and what has vanished. Nothing is ever deleted."""
+def upsert(
+    session: Session, feed_id: int, articles: Sequence[Article], now: datetime, *, whole: bool = True
+) -> Arrived:
+    """Take in what a feed lists: new ones, edits, and what has vanished. Nothing is ever deleted.
+
+    What is missing from a reading that is not `whole` may only have been lost on the way.
+    """
     status = session.get_one(FeedRow, feed_id)
     listed = _known(session, feed_id, articles)
     first = status.first_fetched_at in (None, now)
@@ -91,6 +96,7 @@ def upsert(session: Session, feed_id: int, articles: Sequence[Article], now: dat
         (rows.article(row, status.url) for row in _standing(session, feed_id)),
         [(article.guid, article.published_at) for article in articles],
     )
+    dropped = dropped if whole else ()
     for article_id in dropped:
         session.get_one(ArticleRow, article_id).vanished_at = now
     session.flush()

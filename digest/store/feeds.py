@@ -1,13 +1,15 @@
 """Feeds in the ledger, and how their fetching goes."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from digest.model import FeedStatus
 from digest.store import rows
-from digest.store.tables import FeedRow
+from digest.store.tables import ArticleRow, FeedRow
 
 
 def feed(session: Session, url: str) -> FeedStatus:
@@ -31,6 +33,33 @@ def note_fetch(session: Session, feed_id: int, now: datetime, **columns: Any) ->
         row.failures, row.last_error, row.good_at, row.next_try_at = 0, "", now, None
         row.first_fetched_at = row.first_fetched_at or now
     session.add(row)
+
+
+def succeed(session: Session, feed_id: int, guids: Collection[str], configured: Collection[str]) -> int:
+    """Let a feed that is read for the first time go on where one stopped whose address it replaces.
+
+    That is a feed which is configured no more and has shown at least half of these articles: what waits of
+    it would be lost with its address. Gives the id under which the feed is known from here on.
+    """
+    shown = (
+        select(ArticleRow.feed_id, sa.func.count())
+        .join(FeedRow, col(FeedRow.id) == col(ArticleRow.feed_id))
+        .where(col(ArticleRow.guid).in_(guids), col(FeedRow.url).not_in(configured))
+        .group_by(col(ArticleRow.feed_id))
+        .order_by(sa.func.count().desc())
+        .limit(1)
+    )
+    found = session.exec(shown).first()
+    if found is None or found[1] * 2 < len(guids):
+        return feed_id
+    new, old = session.get_one(FeedRow, feed_id), session.get_one(FeedRow, found[0])
+    url = new.url
+    session.delete(new)
+    session.flush()
+    old.sqlmodel_update({"url": url, "moved_to": "", "moved_times": 0, "gone": False})
+    session.add(old)
+    session.flush()
+    return found[0]
 
 
 def feeds(session: Session) -> list[FeedStatus]:

@@ -110,6 +110,42 @@ async def test_a_feed_that_is_added_later_has_a_baseline_of_its_own(store: Store
         assert standing(room)["new-match"] == {"daily": "waiting"}
 
 
+async def test_a_feed_whose_address_is_changed_goes_on_with_what_waits(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        for number in range(4):
+            room.publish(f"story-{number}", minutes_ago=number + 1)
+        await once(room)
+        moved = f"{room.site.base}/news"
+        # It lists the newest by then; the others have fallen off its end.
+        room.site.feeds["/news"] = sorted(room.site.stories, key=lambda each: each.published_at)[-3:]
+        room.feeds = [moved]
+        room.clock.now += HOUR
+        await collect(room.desk())
+        assert set(standing(room)) == {"ferry-runs-again", *(f"story-{number}" for number in range(4))}
+        with store.read() as session:
+            assert [one.url for one in articles.feeds(session)] == [moved]
+            candidates = articles.candidates(session, "daily", [moved])
+        assert len(candidates) == 5
+
+
+@ON_SQLITE
+async def test_what_a_damaged_reading_leaves_out_has_not_vanished(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        room.publish("in-the-middle", minutes_ago=20)
+        room.publish("the-oldest", minutes_ago=30)
+        await once(room)
+        whole = room.site.answer("/feed", {})
+        for lost in (b'<guid isPermaLink="false">in-the-middle</guid>', b"/in-the-middle"):
+            assert lost in whole.body
+            whole.body = whole.body.replace(lost, b"")
+        whole.body = whole.body.replace(f"<link>{room.site.base}</link><pubDate>".encode(), b"<pubDate>")
+        room.site.answers["/feed"] = Answer(body=whole.body, headers={"Content-Type": "application/rss+xml"})
+        collected = await once(room)
+        assert collected.complaints
+        assert collected.vanished == ()
+        assert standing(room)["in-the-middle"] == {"daily": "waiting"}
+
+
 FAILURES = {
     "an error": Answer(status=500),
     "not found": Answer(status=404),
