@@ -4,8 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 TESTS ?= tests
-# One worker a core; a test that hangs is told apart from one that is slow.
-PYTEST := $(BIN)/pytest -n auto --dist worksteal
+# One worker more than there are cores: tests of the whole line wait for each other more than they compute.
+WORKERS := $(shell expr $$(nproc) + 1)
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 .PHONY: demo test test-system torture check bench bench-web format words clean
 
