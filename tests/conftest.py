@@ -42,7 +42,19 @@ def postgresql() -> Iterator[str]:
         server.cleanup()
 
 
-THROUGH_THE_STORE = {"api", "archive", "cli", "imports", "line", "signup", "web"}
+THROUGH_THE_STORE = {
+    "api",
+    "archive",
+    "cli",
+    "engine",
+    "imports",
+    "issue",
+    "line",
+    "publish",
+    "service",
+    "signup",
+    "web",
+}
 """Folders of tests that reach the database by the store's functions alone, which are tested on both."""
 
 

@@ -161,6 +161,7 @@ def test_a_correction_goes_out_beside_the_service_and_only_once(
     assert Counter(relay.recipients) == Counter([*addresses] * 3)
 
 
+@pytest.mark.torture
 def test_an_extra_waits_for_an_editor_where_one_is_wanted(tmp_path: Path, feed: FeedSite) -> None:
     words = ("--extra", "correction", "--subject", "Correction", "--body", "words.txt")
     with serving(SmtpServer()) as relay:
@@ -212,6 +213,7 @@ def test_a_terminal_shows_what_was_accepted_how_fast_and_how_long_it_will_take(
     assert re.search(r"send .* \d+/60 +\d+ accepted +\d+/s +0:00:0\d", shown)
 
 
+@pytest.mark.torture
 @ON_SQLITE
 def test_another_process_tells_the_rate_and_can_wait_for_the_end(
     tmp_path: Path, feed: FeedSite, database: str
@@ -264,6 +266,7 @@ def test_who_did_not_get_it_is_told_and_tried_again(tmp_path: Path, feed: FeedSi
     assert adds_up(issue)
 
 
+@pytest.mark.torture
 @ON_SQLITE
 def test_who_waits_for_deferred_readers_sees_what_is_tried_again_and_a_hold(
     tmp_path: Path, feed: FeedSite, database: str
@@ -286,6 +289,7 @@ def test_who_waits_for_deferred_readers_sees_what_is_tried_again_and_a_hold(
         assert (issue["accepted"], issue["pending"]) == (11, 1)
 
 
+@pytest.mark.torture
 @ON_SQLITE
 def test_who_waits_for_deferred_readers_can_be_stopped(tmp_path: Path, feed: FeedSite, database: str) -> None:
     later = Bad(at="rcpt", how="451 4.7.1 come back later", to="reader4@mail4.example")
