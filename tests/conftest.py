@@ -9,11 +9,19 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+import structlog
 
 from digest.store.database import Store
 from digest.store.schema import open_store, upgrade
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _log_of_its_own() -> Iterator[None]:
+    """Let no test log where a former one did: that stream is closed."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

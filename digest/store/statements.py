@@ -105,15 +105,6 @@ def _record(ids: Ids) -> sa.Update:
             soft=sa.case((sa.bindparam("softly") == 1, 1), else_=DELIVERY.c.soft),
             next_at=sa.bindparam("later"),
             at=sa.bindparam("seconds"),
-            # What the relay alone was to blame for was no attempt: expiry does not run from it.
-            first_at=sa.case(
-                (
-                    DELIVERY.c.attempts + DELIVERY.c.losses + sa.bindparam("attempt") + sa.bindparam("loss")
-                    == 0,
-                    0,
-                ),
-                else_=DELIVERY.c.first_at,
-            ),
         )
     )
 
