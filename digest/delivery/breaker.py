@@ -41,6 +41,11 @@ class Breaker:
         """Whether the relay takes mail from us, as far as is known. An audience of one cannot tell."""
         return self.accepted > 0 or self.audience <= 1
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether one more acceptance would change nothing that matters: it need not be recorded."""
+        return self.first is Kind.ACCEPTED and self.run == self.dead == 0
+
     def record(self, outcome: Outcome) -> "Breaker":
         """Give the breaker after one more result. What is deferred says nothing yet."""
         kind = outcome.kind

@@ -67,7 +67,7 @@ class Carrier:
     def refuses(self, outcome: Outcome, audience: int) -> str:
         """Count a result of an issue with such an audience; say why this relay is to be left, once it is."""
         before = self.breaker
-        if outcome.kind is Kind.ACCEPTED and before and before.first is Kind.ACCEPTED and not before.run:
+        if outcome.kind is Kind.ACCEPTED and before and before.is_calm:
             return ""
         after = (before or Breaker(audience=audience)).record(outcome)
         self.breaker = None if after.tripped else after

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
-from digest.delivery.breaker import Breaker
 from digest.delivery.outcome import Kind, Outcome, Whose
 from digest.delivery.reply import classify
 from digest.delivery.retry import PLAIN, Attempts, Next, decide
@@ -50,7 +49,7 @@ def judge(
 
     `fresh` tells that the connection had taken no message before this one.
     """
-    if reply.is_positive and reply.phase is Phase.BODY and _calm(running.breaker) and not row.blemished:
+    if reply.is_positive and reply.phase is Phase.BODY and running.breaker.is_calm and not row.blemished:
         # Thousands a second are this and no more: neither the breaker nor the decision could differ.
         return Judged(outcome=TAKEN, next=PLAIN[Kind.ACCEPTED], result=_accepted(row, reply))
     outcome = classify(reply)
@@ -94,10 +93,6 @@ def _accepted(row: Row, reply: Reply) -> Result:
 def unsent(row: Row) -> Result:
     """Say of a claimed row that nothing of it has left: it is pending again, as if never claimed."""
     return Result(subscriber_id=row.recipient.id, state=DeliveryState.PENDING, attempt=False)
-
-
-def _calm(breaker: Breaker) -> bool:
-    return breaker.first is Kind.ACCEPTED and breaker.run == breaker.dead == 0
 
 
 def _attempts(row: Row) -> Attempts:

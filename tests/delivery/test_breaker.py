@@ -59,6 +59,14 @@ def test_dead_addresses_neither_make_nor_end_a_run_of_ours() -> None:
     assert after([OK, *[OURS, DEAD] * RUN]).tripped is not None
 
 
+@pytest.mark.parametrize("last", [OURS, DEAD])
+def test_an_acceptance_need_not_be_recorded_where_it_ends_no_run(last: Kind) -> None:
+    assert after([OK]).is_calm
+    assert not after([OK, last]).is_calm
+    assert after([OK, last, OK]).is_calm
+    assert not after([last, OK]).is_calm
+
+
 def test_what_is_deferred_says_nothing_yet() -> None:
     waiting = [Kind.GREYLISTED, Kind.TEMPORARY, Kind.SOFT, Kind.SLOW_DOWN, Kind.RELAY_TROUBLE, Kind.UNKNOWN]
     assert after(waiting * 20) == Breaker(audience=1000)

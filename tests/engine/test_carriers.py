@@ -12,8 +12,10 @@ from engine_ledger import SENDER, START, message, until
 from engine_relays import order, relay
 from smtp_server import Bad, SmtpServer
 
+from digest.delivery.breaker import DEAD_RUN
 from digest.delivery.courier import Relay
 from digest.delivery.lease import Lease
+from digest.delivery.outcome import Kind, Outcome, Whose
 from digest.delivery.weights import AHEAD
 from digest.delivery.wire import Wire
 from digest.engine.carriers import STALLED_SECONDS, Carrier, Carriers
@@ -251,3 +253,12 @@ async def test_hope_is_lost_only_when_every_relay_is_out_of_reach_or_will_not_ha
         for carrier in here.carriers.all:
             carrier.answered()
         assert [one.barred or one.exhausted for one in here.carriers.all] == [False, False]
+
+
+async def test_a_relay_is_not_left_for_dead_addresses_that_stand_among_living_ones() -> None:
+    taken = Outcome(kind=Kind.ACCEPTED, whose=Whose.NOBODY, evidence="250 ok")
+    dead = Outcome(kind=Kind.DEAD_ADDRESS, whose=Whose.SUBSCRIBER, evidence="550 5.1.1 no such user")
+    async with yard((SmtpServer(), {}), (SmtpServer(), {})) as here:
+        said = [here["a"].refuses(one, 1000) for one in [taken, dead] * DEAD_RUN]
+        assert set(said) == {""}
+        assert any(here["a"].refuses(dead, 1000) for _ in range(DEAD_RUN))
