@@ -157,11 +157,11 @@ class Wire(asyncio.Protocol):
         code = last[:3]
         if not (len(code) == 3 and code.isdigit() and code[:1] in b"2345"):  # noqa: PLR2004 - RFC 5321 §4.2
             return 0, f"the relay answered something that is no SMTP: {last[:80]!r}"
+        if len(lines) == 1:
+            return int(code), legible(last[4:].decode("utf-8", "replace").strip())
         if any(line[:3] != code for line in lines):
             # RFC 5321 §4.2.1: every line has the same. Of two answers in one, neither is to be believed.
             return 0, f"the relay answered with two codes at once: {lines[0][:80]!r} and {last[:80]!r}"
-        if len(lines) == 1:
-            return int(code), legible(last[4:].decode("utf-8", "replace").strip())
         text = " ".join([line[4:].decode("utf-8", "replace").strip() for line in lines])
         return int(code), legible(text)
 
