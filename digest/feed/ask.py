@@ -7,19 +7,9 @@ from http import HTTPStatus
 
 import httpx2
 
-from digest.feed import reasons
+from digest.feed import agent, reasons
 from digest.feed.urls import absolute, public
 
-MOST_REDIRECTS = 5
-_REDIRECTS = frozenset(
-    {
-        HTTPStatus.MOVED_PERMANENTLY,
-        HTTPStatus.FOUND,
-        HTTPStatus.SEE_OTHER,
-        HTTPStatus.TEMPORARY_REDIRECT,
-        HTTPStatus.PERMANENT_REDIRECT,
-    }
-)
 MISSING = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 """The two that say that nothing is there; every other one says that something is wrong."""
 
@@ -58,14 +48,14 @@ async def ask(
 
 async def _asked(client: httpx2.AsyncClient, url: str, *, method: str, most: int, cut: bool) -> Answer:
     here = absolute(url, "")
-    for _ in range(MOST_REDIRECTS + 1):
+    for _ in range(agent.MOST_REDIRECTS + 1):
         if not here:
             return Answer(url=url, reason=f"{public(url)} leads to no http or https address.")
         async with client.stream(method, here) as response:
-            if response.status_code not in _REDIRECTS:
+            if response.status_code not in agent.REDIRECTS:
                 return await _answer(response, here, most=most, cut=cut)
             here = absolute(response.headers.get("location", ""), here)
-    return Answer(url=url, reason=f"{public(url)} redirects more than {MOST_REDIRECTS} times.")
+    return Answer(url=url, reason=f"{public(url)} redirects more than {agent.MOST_REDIRECTS} times.")
 
 
 async def _answer(response: httpx2.Response, url: str, *, most: int, cut: bool) -> Answer:

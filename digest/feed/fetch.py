@@ -5,34 +5,24 @@ validators of an outcome once it could use the body, and keeps the old ones on a
 """
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cache
 from hashlib import sha256
 from http import HTTPStatus
-from urllib.parse import quote
 
 import httpx2
 
-from digest import __version__
-from digest.feed import reasons
+from digest.feed import agent, reasons
 from digest.feed.sniff import Kind, is_whole, kind
 from digest.feed.urls import absolute, public
 
 # Seconds.
-CONNECT_SECONDS = 10.0
 FETCH_SECONDS = 30.0
 # Bytes, decompressed. A gzip of 194 kB became 200 MB; ten full posts are under 1 MB.
 MOST_BYTES = 15 * 1024 * 1024
-MOST_REDIRECTS = 5
-_PERMANENT = frozenset({HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.PERMANENT_REDIRECT})
-_REDIRECTS = _PERMANENT | {HTTPStatus.FOUND, HTTPStatus.SEE_OTHER, HTTPStatus.TEMPORARY_REDIRECT}
 _GOOD = frozenset({HTTPStatus.OK, HTTPStatus.NON_AUTHORITATIVE_INFORMATION})
-# RFC 3986, 2.2, and the sign of what is encoded already.
-_URL_CHARACTERS = ":/?#[]@!$&'()*+,;=%"
 _ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
 
 
@@ -101,19 +91,12 @@ class _Refused(Exception):  # noqa: N818 - an outcome on its way, not an error
 
 def client(contact_url: str) -> httpx2.AsyncClient:
     """Make the client for fetching. Sites' operators find us at `contact_url` if we are a nuisance."""
-    contact = quote(public(contact_url), safe=_URL_CHARACTERS)  # a header is ASCII, an address need not be
     return httpx2.AsyncClient(
-        headers={"User-Agent": f"digest/{__version__} (+{contact})", "Accept": _ACCEPT},
-        timeout=httpx2.Timeout(FETCH_SECONDS, connect=CONNECT_SECONDS),
+        headers=agent.headers(contact_url, _ACCEPT),
+        timeout=httpx2.Timeout(FETCH_SECONDS, connect=agent.CONNECT_SECONDS),
         follow_redirects=False,  # each target is looked at first
-        verify=_tls(),
+        verify=agent.tls(),
     )
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    """Read the system's authorities once: it blocks for tens of milliseconds."""
-    return ssl.create_default_context()
 
 
 async def fetch(
@@ -158,19 +141,19 @@ async def _answer(
     here, moved, permanent = absolute(url, ""), None, True
     if not here:
         raise _Refused(f"{public(url)} is no http or https address; correct the feed's address.")
-    for _ in range(MOST_REDIRECTS + 1):
+    for _ in range(agent.MOST_REDIRECTS + 1):
         async with client.stream("GET", here, headers=headers) as response:
-            if response.status_code not in _REDIRECTS:
+            if response.status_code not in agent.REDIRECTS:
                 yield response, moved
                 return
             location = response.headers.get("location", "")
         target = absolute(location, here)
         if not target:
             raise _Refused(f"{public(here)} redirects to {location or 'nowhere'}, which is no web address.")
-        permanent = permanent and response.status_code in _PERMANENT
+        permanent = permanent and response.status_code in agent.PERMANENT
         moved = target if permanent else moved
         here = target
-    where = f"{public(url)} redirects more than {MOST_REDIRECTS} times, last to {public(here)}"
+    where = f"{public(url)} redirects more than {agent.MOST_REDIRECTS} times, last to {public(here)}"
     raise _Refused(f"{where}; see where the feed went.")
 
 

@@ -8,20 +8,18 @@ that was looked at, not to what a second look-up might give.
 import asyncio
 import ipaddress
 import socket
-import ssl
-from functools import cache
 from urllib.parse import urlsplit
 
 import httpx2
 
-from digest import __version__
+from digest.feed import agent
 
-CONNECT_SECONDS = 10.0
 MOST_ADDRESSES = 3
 """Of one host that are tried: a machine without IPv6 takes the second."""
 
 _NOWHERE = (".example", ".invalid")
 """Names that nobody has (RFC 2606, 2): no look-up is worth its time."""
+_ACCEPT = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -90,22 +88,13 @@ def guarded_client(contact_url: str, feed_url: str) -> httpx2.AsyncClient:
     """Make the client that asks the pages which a feed names. Reads the system's authorities at first."""
     # No connection is kept: they are known by address, and two hosts may share one.
     limits = httpx2.Limits(max_keepalive_connections=0)
-    inner = httpx2.AsyncHTTPTransport(verify=_tls(), limits=limits)
+    inner = httpx2.AsyncHTTPTransport(verify=agent.tls(), limits=limits)
     return httpx2.AsyncClient(
-        headers={
-            "User-Agent": f"digest/{__version__} (+{contact_url})",
-            "Accept": "text/html, application/xhtml+xml;q=0.9, */*;q=0.1",
-        },
-        timeout=httpx2.Timeout(CONNECT_SECONDS),
+        headers=agent.headers(contact_url, _ACCEPT),
+        timeout=httpx2.Timeout(agent.CONNECT_SECONDS),
         follow_redirects=False,
         transport=Guarded(inner, own=urlsplit(feed_url).hostname or ""),
     )
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    """Read the system's authorities once: it blocks for tens of milliseconds."""
-    return ssl.create_default_context()
 
 
 def _is_address(host: str) -> bool:

@@ -9,10 +9,9 @@ import httpx2
 import pytest
 from wire_site import DATA, ETAG, FEED, MODIFIED, PAGE, Page, Request, WireSite, answer, wire_site
 
+from digest.feed.agent import CONNECT_SECONDS, MOST_REDIRECTS
 from digest.feed.fetch import (
-    CONNECT_SECONDS,
     FETCH_SECONDS,
-    MOST_REDIRECTS,
     Failed,
     Fetched,
     Gone,

@@ -80,6 +80,11 @@ async def asked(feed: str, url: str) -> Answer:
         return await ask(http, url, seconds=5, most=1000)
 
 
+async def test_a_contact_url_of_a_guarded_client_need_not_be_ascii_either() -> None:
+    async with guarded_client("https://editor:hunter2@münchen.example/", "https://ledger.example") as http:
+        assert "(+https://m%C3%BCnchen.example/)" in http.headers["user-agent"]
+
+
 async def test_a_page_beside_its_feed_is_asked_wherever_that_is(site: ThreadingHTTPServer) -> None:
     here = f"http://127.0.0.1:{site.server_port}"
     found = await asked(f"{here}/feed", f"{here}/page")
