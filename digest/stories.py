@@ -145,14 +145,14 @@ def vanished(known: Iterable[LedgerArticle], listed: Sequence[tuple[str, datetim
     Dropped means missing while something older is still listed. Falling off the end of a ten-item feed is
     not vanishing. An old story pinned before the others proves nothing, nor does a feed in another order.
     """
-    falling = _falling_tail([published for _, published in listed])
+    falling = falling_tail([published for _, published in listed])
     if 2 * len(falling) <= len(listed):
         return ()
     guids = {guid for guid, _ in listed}
     return tuple(a.id for a in known if a.guid not in guids and a.published_at > falling[-1])
 
 
-def _falling_tail(times: Sequence[datetime]) -> Sequence[datetime]:
+def falling_tail(times: Sequence[datetime]) -> Sequence[datetime]:
     """Give the longest end of a sequence that runs from newer to older."""
     start = len(times) - 1
     while start > 0 and times[start - 1] >= times[start]:

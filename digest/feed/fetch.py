@@ -175,7 +175,7 @@ async def _judged(
         return _failed(url, response, reasons.of_status(response), now)
     body = await _body(response)
     found = kind(body)
-    if found not in {Kind.XML, Kind.JSON} or (found is Kind.XML and not is_whole(body)):
+    if found not in {Kind.XML, Kind.JSON} or not is_whole(body):
         failed = _failed(url, response, reasons.of_body(response, found, body), now, body)
         return replace(failed, page=body, page_url=str(response.url)) if found is Kind.PAGE else failed
     new = Validators(

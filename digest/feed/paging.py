@@ -14,16 +14,14 @@ from enum import Enum
 from html import unescape
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from digest.feed import sniff
-from digest.feed.sniff import Kind, is_wide, kind
+from digest.feed.sniff import ITEM_END, ITEM_START, Kind, is_wide, kind
 from digest.feed.urls import absolute
 from digest.model import Article
+from digest.stories import falling_tail
 
 _RELATIONS = ("prev-archive", "next")
 # Bytes before the first item and after the last one in which a feed speaks of itself.
 _HEAD, _TAIL = 32_768, 8_192
-_ITEM_START = re.compile(rb"<(?:[\w.-]+:)?(?:item|entry)[\s>]", re.IGNORECASE)
-_ITEM_END = re.compile(rb"</(?:[\w.-]+:)?(?:item|entry)\s*>", re.IGNORECASE)
 # What is quoted names nothing. Without an end it reaches to the end.
 _QUOTED = re.compile(rb"<!--(?:.*?-->|.*)|<!\[CDATA\[(?:.*?\]\]>|.*)", re.DOTALL)
 _LINK = re.compile(rb"<(?:[\w.-]+:)?link\s([^<>]{0,2000})>", re.IGNORECASE)
@@ -76,21 +74,14 @@ def _place(url: str) -> tuple[str | None, int | None]:
     return parts.hostname, parts.port
 
 
-def is_whole(body: bytes) -> bool:
-    """Tell whether a page is there to its end: items would be missing between it and the next."""
-    return kind(body) is Kind.JSON or sniff.is_whole(body)
-
-
 def oldest(articles: Sequence[Article]) -> Article:
     """Give the article at which a page of a feed ends; `articles` are at least one, in the feed's order.
 
     A feed that runs from newer to older ends with its last, even where an older one was pinned before the
     others; of one in another order it is the oldest by date.
     """
-    start = len(articles) - 1
-    while start > 0 and articles[start - 1].published_at >= articles[start].published_at:
-        start -= 1
-    if 2 * (len(articles) - start) > len(articles):
+    falling = falling_tail([article.published_at for article in articles])
+    if 2 * len(falling) > len(articles):
         return articles[-1]
     return min(articles, key=lambda article: article.published_at)
 
@@ -116,11 +107,11 @@ def _outline(body: bytes) -> bytes:
     """Give what a feed says of itself, outside its items and outside what it quotes."""
     if is_wide(body):
         body = body.replace(b"\0", b"")
-    start, end = _ITEM_START.search(body), 0
+    start, end = ITEM_START.search(body), 0
     tail = body[-_TAIL:]
     if start is None:
         return _QUOTED.sub(b"", body[:_HEAD])
-    for match in _ITEM_END.finditer(tail):
+    for match in ITEM_END.finditer(tail):
         end = match.end()
     return _QUOTED.sub(b"", body[: min(start.start(), _HEAD)]) + (
         _QUOTED.sub(b"", tail[end:]) if end else b""

@@ -12,6 +12,8 @@ _ROOT = re.compile(
 _ROOT_END = re.compile(
     rb"</(?:[\w.-]+:)?(?:rss|feed|rdf)\s*>|<(?:[\w.-]+:)?(?:rss|feed|rdf)(?:\s[^<>]*)?/>", re.IGNORECASE
 )
+ITEM_START = re.compile(rb"<(?:[\w.-]+:)?(?:item|entry)[\s>]", re.IGNORECASE)
+ITEM_END = re.compile(rb"</(?:[\w.-]+:)?(?:item|entry)\s*>", re.IGNORECASE)
 # Bytes. Long enough for a warning before the feed, short enough that no body makes the search slow.
 _HEAD = 16_384
 # Bytes. Long enough for warnings after the feed, four of them to a character in UTF-32.
@@ -44,12 +46,12 @@ def kind(body: bytes) -> Kind:
 
 
 def is_whole(body: bytes) -> bool:
-    """Tell whether an XML feed reaches its end.
+    """Tell whether an XML feed reaches its end. JSON tells that itself when it is read.
 
     The wire does not tell: a length may be wrong, a body may end with its connection, and decoders take a
     gzip or br that was cut for a whole one.
     """
-    return _ROOT_END.search(body[-_TAIL:].replace(b"\0", b"")) is not None
+    return kind(body) is Kind.JSON or _ROOT_END.search(body[-_TAIL:].replace(b"\0", b"")) is not None
 
 
 def is_wide(body: bytes) -> bool:

@@ -16,13 +16,11 @@ import feedparser
 from digest.errors import FeedError
 from digest.feed.repair import ROOT, repaired
 from digest.feed.shown import Feed, Item, Media, When, Written
-from digest.feed.sniff import is_wide
+from digest.feed.sniff import ITEM_END, ITEM_START, is_wide
 from digest.feed.text import decoded, identifier, tidy
 
 _MARKUP = frozenset({"text/html", "application/xhtml+xml"})
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
-_ITEM_END = re.compile(rb"</(?:[\w.-]+:)?(?:item|entry)\s*>", re.IGNORECASE)
-_ITEM_START = re.compile(rb"<(?:[\w.-]+:)?(?:item|entry)[\s>]", re.IGNORECASE)
 _ADDRESS = re.compile(r"[<(]?[^\s<>()@]+@[^\s<>()@]+[>)]?")
 # Characters of authors' names; the pattern above is not for a novel.
 _LONGEST_NAMES = 2_000
@@ -92,8 +90,8 @@ def _charset(body: bytes, content_type: str) -> str:
 
 def _ends_within_an_item(body: bytes) -> bool:
     """Tell a feed cut within an item, which may lack its guid: read now, it would come again as another."""
-    ends = list(_ITEM_END.finditer(body))
-    return _ITEM_START.search(body, ends[-1].end() if ends else 0) is not None
+    ends = list(ITEM_END.finditer(body))
+    return ITEM_START.search(body, ends[-1].end() if ends else 0) is not None
 
 
 def _complaint(exc: Exception) -> str:

@@ -15,6 +15,7 @@ from digest.feed.ask import MISSING, ask
 from digest.feed.fetch import FETCH_SECONDS, MOST_BYTES, Fetched
 from digest.feed.paging import Further, Sort
 from digest.feed.read import Reading
+from digest.feed.sniff import is_whole
 from digest.feed.urls import public
 from digest.model import Article, FeedStatus
 from digest.publish.reading import reading as read
@@ -122,7 +123,7 @@ class Walk:
             raise FeedError(CIRCLE)
         for article in listed:
             self._found.setdefault(article.guid, article)
-        if not paging.is_whole(answer.body):
+        if not is_whole(answer.body):
             raise FeedError(f"{public(answer.url)} was cut off.")
         self._asked.add(answer.url)
         reaches = await self._meets_known(listed)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.feed.paging import Further, Sort, further, gap, is_whole, oldest, own_path
+from digest.feed.paging import Further, Sort, further, gap, oldest, own_path
+from digest.feed.sniff import is_whole
 from digest.model import Article
 
 DATA = Path(__file__).parent / "data"
