@@ -107,6 +107,16 @@ class Signer:
         return b"".join(signed)
 
 
+def signed(
+    keys: Sequence[SigningKey], head: bytes, body: bytes, now: datetime, *, unsigned: frozenset[str]
+) -> bytes:
+    """Give a message that is one of a kind as it goes on the wire: its signatures, if any, head and body."""
+    signature = b""
+    if keys:
+        signature = Signer(keys, head=head, reader_fields=(), body=body, unsigned=unsigned)(b"", b"", now)
+    return b"".join((signature, head, b"\r\n", body))
+
+
 def record(key: SigningKey) -> str:
     """Give the text of a key's DNS record (RFC 6376 3.6.1, RFC 8463 4)."""
     public = key.private.public_key()

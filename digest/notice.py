@@ -9,7 +9,7 @@ from email.utils import format_datetime
 
 from digest import quoted
 from digest.config import SigningKey
-from digest.dkim import Signer
+from digest.dkim import signed
 from digest.headers import fold, unstructured
 
 
@@ -44,10 +44,7 @@ def notice(
         )
     )
     body = quoted.encode((text.strip() or subject) + "\n")
-    signature = b""
-    if keys:
-        signature = Signer(keys, head=head, reader_fields=(), body=body, unsigned=unsigned)(b"", b"", date)
-    return b"".join((signature, head, b"\r\n", body))
+    return signed(keys, head, body, date, unsigned=unsigned)
 
 
 _FOLD = "\r\n "

@@ -17,7 +17,7 @@ from digest import languages, links, quoted
 from digest.address import domain
 from digest.delivery.courier import Relay
 from digest.desk import Desk
-from digest.dkim import Signer
+from digest.dkim import signed
 from digest.errors import AddressError
 from digest.headers import LINE, fold, phrase, unstructured, uri
 from digest.issue_head import ADDRESS, honest_subject
@@ -73,7 +73,7 @@ def _written(
         "address": mail.email,
         "name": reader.name,
         "confirm_token": links.sign(_link(LinkKind.CONFIRM, reader, mail.id), desk.keys),
-        "preferences_url": f"{public}/p/{links.sign(_link(LinkKind.PREFERENCES, reader), desk.keys)}",
+        "preferences_url": links.preferences_url(public, _link(LinkKind.PREFERENCES, reader), desk.keys),
         "unsubscribe_url": leave,
         "public_url": public,
     }
@@ -168,11 +168,7 @@ def _message(
     head = b"".join(fields)
     parts = [_part(boundary, "plain", text), _part(boundary, "html", html), f"--{boundary}--\r\n".encode()]
     body = b"".join(parts)
-    signature = b""
-    if desk.signing:
-        signer = Signer(desk.signing, head=head, reader_fields=(), body=body, unsigned=relay.unsigned)
-        signature = signer(b"", b"", date)
-    return b"".join((signature, head, b"\r\n", body))
+    return signed(desk.signing, head, body, date, unsigned=relay.unsigned)
 
 
 def _leaving(url: str) -> list[bytes]:

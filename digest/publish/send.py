@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 
 from digest.config import Newsletter
-from digest.delivery.courier import ConnectError, connect
+from digest.delivery.courier import ConnectError, Relay, connect
 from digest.desk import Desk
 from digest.engine.composer import Composer, composer
 from digest.engine.job import Job
@@ -63,18 +63,7 @@ def job(desk: Desk, issue: Issue) -> Job:
     if rendering is None or issue.state is not IssueState.SENDING:
         raise IssueError(f"{issues.name(issue)} is {issue.state.value} and cannot be sent.")
     composers = {
-        relay.name: composer(
-            desk.settings,
-            newsletter,
-            slot=issue.slot,
-            issue_id=issue.id,
-            rendering=rendering,
-            keys=desk.keys,
-            permanent_key=key,
-            signing=desk.signing,
-            extra=relay.headers,
-            unsigned=relay.unsigned,
-        )
+        relay.name: issue_composer(desk, newsletter, issue, rendering, relay, permanent_key=key)
         for relay in desk.relays
     }
     return Job(issue=issue, sender=desk.settings.mail.envelope, composers=composers, signs=bool(desk.signing))
@@ -110,6 +99,30 @@ def _left(desk: Desk, chosen: Sequence[Issue]) -> list[Issue]:
             counted = issues.counts(session, issue.id)
             log.info("issue.left", issue=issue.id, slot=issue.slot, state=issue.state.value, **vars(counted))
     return ended
+
+
+def issue_composer(
+    desk: Desk,
+    newsletter: Newsletter,
+    issue: Issue,
+    rendering: Rendering,
+    relay: Relay,
+    *,
+    permanent_key: bytes,
+) -> Composer:
+    """Give what makes an issue's messages for a relay."""
+    return composer(
+        desk.settings,
+        newsletter,
+        slot=issue.slot,
+        issue_id=issue.id,
+        rendering=rendering,
+        keys=desk.keys,
+        permanent_key=permanent_key,
+        signing=desk.signing,
+        extra=relay.headers,
+        unsigned=relay.unsigned,
+    )
 
 
 def inert_composer(desk: Desk, newsletter: Newsletter, slot: str, rendering: Rendering) -> Composer:

@@ -7,8 +7,8 @@ from sqlmodel import Session
 
 from digest.delivery.courier import Relay
 from digest.desk import Desk
-from digest.engine.composer import composer
 from digest.model import Issue, IssueState, Recipient, Rendering, Subscriber
+from digest.publish.send import issue_composer
 from digest.store import installation, issues
 from digest.store.readermail import ReaderMail
 from digest.store.tables import DELIVERY
@@ -30,18 +30,7 @@ def last_issue(desk: Desk, mail: ReaderMail, reader: Subscriber, relay: Relay, n
     if found is None:
         return None
     issue, rendering = found
-    compose = composer(
-        desk.settings,
-        newsletter,
-        slot=issue.slot,
-        issue_id=issue.id,
-        rendering=rendering,
-        keys=desk.keys,
-        permanent_key=key,
-        signing=desk.signing,
-        extra=relay.headers,
-        unsigned=relay.unsigned,
-    )
+    compose = issue_composer(desk, newsletter, issue, rendering, relay, permanent_key=key)
     recipient = Recipient(
         id=reader.id,
         email=mail.email,

@@ -205,7 +205,7 @@ class SigningUp:
         return {
             "address": masked(asked.subscriber.email),
             "chosen": titles,
-            "preferences_url": f"{self._pages.root}/p/{links.sign(own, self._pages.keys)}",
+            "preferences_url": links.preferences_url(self._pages.root, own, self._pages.keys),
         }
 
 

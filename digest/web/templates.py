@@ -104,7 +104,7 @@ def _together(language: str) -> Callable[..., Markup]:
 
     def together(parts: Sequence[object], dressed: Callable[[object], object] = escape) -> Markup:
         # Nothing but what `escape` has seen, and babel's own commas.
-        return Markup(languages.listed(language, [str(escape(dressed(part))) for part in parts]))  # noqa: S704
+        return Markup(languages.listed(language, [str(escape(dressed(part))) for part in parts]))  # noqa: S704 - each part was escaped
 
     return together
 
