@@ -1,22 +1,19 @@
 """The whole line as an operator has it: the command, a feed over HTTP, a relay over SMTP, links over HTTP."""
 
-import asyncio
 import contextlib
 import re
 import signal
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
 
 import httpx2
 import pytest
-from installed import Site
+from installed import Site, sample_feed
 from smtp_server import Received, SmtpServer, serving
 
 from digest.links import Link, LinkKind, parse_keys, unsubscribe_url
-from digest.sample.site import SampleSite
 from digest.store import subscribers
 from digest.store.schema import open_store
 
@@ -25,15 +22,8 @@ COUNTS = ("pending", "submitting", "accepted", "refused", "expired", "unknown", 
 
 @pytest.fixture
 def feed() -> Iterator[str]:
-    """A sample site's feed on loopback."""
-    loop = asyncio.new_event_loop()
-    site = SampleSite(now=datetime.now(UTC))
-    try:
-        loop.run_until_complete(site.__aenter__())
-        yield site.feed_url
-        loop.run_until_complete(site.__aexit__(None, None, None))
-    finally:
-        loop.close()
+    with sample_feed() as url:
+        yield url
 
 
 @contextlib.contextmanager

@@ -1,20 +1,16 @@
 """Several relays and spared domains as an operator has them: a few lines of config.toml, and the command."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from installed import Site, free_port
+from installed import Site, free_port, sample_feed
+from press import ON_SQLITE
 from smtp_server import Received, SmtpServer, serving
 
-from digest.sample.site import SampleSite
-
-ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 RELAYS = """
 [smtp.relays.second]
 host = "127.0.0.1"
@@ -32,15 +28,8 @@ connections = 2
 
 @pytest.fixture
 def feed() -> Iterator[str]:
-    """A sample site's feed on loopback."""
-    loop = asyncio.new_event_loop()
-    site = SampleSite(now=datetime.now(UTC))
-    try:
-        loop.run_until_complete(site.__aenter__())
-        yield site.feed_url
-        loop.run_until_complete(site.__aexit__(None, None, None))
-    finally:
-        loop.close()
+    with sample_feed() as url:
+        yield url
 
 
 def read(message: Received) -> EmailMessage:

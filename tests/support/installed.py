@@ -1,18 +1,20 @@
 """A site as an operator has it: a folder with config.toml, a feed on loopback, and the real command."""
 
+import asyncio
 import contextlib
 import json
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from digest.config.database import resolved_url
 from digest.links import new_key
+from digest.sample.site import SampleSite
 from digest.store import subscribers
 from digest.store.database import Store
 from digest.store.schema import upgrade
@@ -56,6 +58,16 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def sample_feed() -> Iterator[str]:
+    """Serve the sample site on loopback; give its feed's address."""
+    site = SampleSite(now=datetime.now(UTC))
+    with asyncio.Runner() as runner:
+        runner.run(site.__aenter__())
+        yield site.feed_url
+        runner.run(site.__aexit__(None, None, None))
 
 
 class Site:
