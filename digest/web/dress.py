@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 
 from digest import languages
 from digest.web.pages import Pages
-from digest.web.templates import Compiled, environment, mistakes_in, own_logo
+from digest.web.templates import environment, mistakes_in, own_logo
 
 HEADERS = {
     # Nothing but our own stylesheet and our own forms: no script, picture, font or frame.
@@ -85,8 +85,7 @@ class Dress:
         self.languages = languages.offered(pages.site_templates)
         self._own = languages.best([pages.language], self.languages)
         self._headers = FLEETING | _pictures(own_logo(pages))
-        compiled = Compiled()
-        self._jinja = {language: environment(pages, language, compiled) for language in self.languages}
+        self._jinja = {language: environment(pages, language) for language in self.languages}
         self.style = self._render("style.css.j2", {}, self._own)
         version = sha256(self.style.encode()).hexdigest()[:12]
         for language, jinja in self._jinja.items():

@@ -29,8 +29,8 @@ PAPER = "#f4f1ea"
 """What a page lies on in the light: the mail's."""
 
 
-class Compiled(BytecodeCache):
-    """What templates were compiled to, for the next language too: words come from an environment."""
+class _Compiled(BytecodeCache):
+    """What templates were compiled to, for every language: words come from an environment."""
 
     def __init__(self) -> None:
         self._code: dict[tuple[str, str], CodeType] = {}
@@ -45,11 +45,13 @@ class Compiled(BytecodeCache):
             self._code[bucket.key, bucket.checksum] = bucket.code
 
 
-def environment(pages: Pages, language: str, compiled: Compiled) -> Environment:
+_COMPILED = _Compiled()
+
+
+def environment(pages: Pages, language: str) -> Environment:
     """Give the environment of the pages' templates; the shipped ones are also there as `shipped/NAME`.
 
-    Its `_`, `ngettext` and `{% trans %}` speak `language`, which the templates know by that name. A template
-    that is in `compiled` is not compiled once more.
+    Its `_`, `ngettext` and `{% trans %}` speak `language`, which the templates know by that name.
     """
     shipped = FileSystemLoader(resources.templates() / "web")
     places: list[BaseLoader] = [shipped, PrefixLoader({"shipped": shipped})]
@@ -62,7 +64,7 @@ def environment(pages: Pages, language: str, compiled: Compiled) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
-        bytecode_cache=compiled,
+        bytecode_cache=_COMPILED,
         extensions=["jinja2.ext.i18n"],
     )
     said = languages.translations(language, pages.site_templates)
