@@ -4,8 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 TESTS ?= tests
-# One worker more than there are cores: tests of the whole line wait for each other more than they compute.
-WORKERS := $(shell expr $$(nproc) + 1)
+# Two workers a core: tests of the whole line, of pages and of relays wait more than they compute.
+WORKERS := $(shell expr $$(nproc) \* 2)
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 .PHONY: demo test test-system torture check bench bench-web format words clean
