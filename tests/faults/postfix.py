@@ -105,9 +105,9 @@ def _options(settings: Mapping[str, str]) -> str:
 class Postfix:
     """One instance. It can be stopped and started while mail is coming in; what it has taken stays."""
 
-    def __init__(self, folder: Path, doors: Mapping[str, Door]) -> None:
+    def __init__(self, folder: Path, doors: Mapping[str, Door], stack: contextlib.ExitStack) -> None:
         self._folder = folder
-        self._ports = dict(zip(doors, _free_ports(len(doors)), strict=True))
+        self._ports = {name: _kept(stack) for name in doors}
         self._master: subprocess.Popen[bytes] | None = None
         nobody = pwd.getpwnam("nobody")
         for name in ("etc", "queue", "boxes"):
@@ -212,12 +212,16 @@ def _read(octets: bytes) -> tuple[str, Received]:
     return queue_id.decode(), message
 
 
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
+def _kept(stack: contextlib.ExitStack) -> int:
+    """Give a port that nobody else gets until the stack is closed.
+
+    Postfix shares its ports (SO_REUSEPORT): of two instances that had come by the same free one, each would
+    get some of the other's mail. So we stay bound to it ourselves, and share it with our instance alone.
+    """
+    keeper = stack.enter_context(socket.socket())
+    keeper.bind(("127.0.0.1", 0))
+    keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    return int(keeper.getsockname()[1])
 
 
 @contextlib.contextmanager
@@ -226,15 +230,12 @@ def running(doors: Mapping[str, Door]) -> Iterator[Postfix]:
     # Not in pytest's own folder, into which nobody but its user may look.
     folder = Path(tempfile.mkdtemp(prefix="postfix-"))
     folder.chmod(0o755)
-    try:
-        postfix = Postfix(folder, doors)
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        postfix = Postfix(folder, doors, stack)
+        stack.callback(postfix.stop)
         postfix.start()
-        try:
-            yield postfix
-        finally:
-            postfix.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        yield postfix
 
 
 def answers(table: Mapping[str, str]) -> str:
