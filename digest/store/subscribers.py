@@ -183,7 +183,7 @@ def event(
         newsletter=newsletter,
         channel=visit.channel,
         ip=visit.ip,
-        agent=visit.agent[:300],
+        agent=visit.agent[: departures.AGENT_CHARACTERS],
         detail=detail,
     )
 
