@@ -14,13 +14,13 @@ from digest.links import Link, LinkKind
 from digest.model import Channel, Subscriber, SubscriberState
 from digest.signup import UNCONFIRMED
 from digest.store import readermail, subscribers
+from digest.store.asking import A_DAY, UNCLICKED
 from digest.store.limits import DAY, Limits
+from digest.store.prepared import hand
 from digest.store.readermail import ReaderMail
 from digest.store.signups import (
-    A_DAY,
     ASKED,
     EVIDENCE,
-    UNCLICKED,
     event,
     forget,
     proof,
@@ -92,13 +92,13 @@ def confirm(
     for newsletter in newsletters:
         _join(session, row.id, newsletter, visit, now)
     readermail.used(session, mail.id, now)
-    limits = Limits(session, now)
+    limits = Limits(hand(session), now)
     for limit in (A_DAY, UNCLICKED):
         limits.forget(limit, row.address_key)
     for kind in welcome:
         for names in [newsletters] if kind == readermail.WELCOME else [[name] for name in newsletters]:
             readermail.queue(
-                session,
+                hand(session),
                 kind=kind,
                 subscriber_id=row.id,
                 email=row.email,
@@ -160,7 +160,7 @@ def refuse(session: Session, link: Link, visit: Visit, now: datetime) -> bool:
     asked = question(session, link, now)
     if row is None or asked is None or asked.done:
         return False
-    Limits(session, now).close(UNCLICKED, row.address_key, NOT_ME_SECONDS)
+    Limits(hand(session), now).close(UNCLICKED, row.address_key, NOT_ME_SECONDS)
     if row.state is SubscriberState.PENDING and row.confirmed_at is None:
         forget(session, [asked.subscriber.id])
         session.add(event("signup.refused", now))

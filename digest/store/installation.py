@@ -1,7 +1,11 @@
 """Who this installation is."""
 
-from sqlmodel import Session
+from functools import lru_cache
 
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from digest.store.prepared import Hand, Prepared
 from digest.store.tables import InstallationRow
 
 
@@ -13,3 +17,15 @@ def uid(session: Session) -> str:
 def permanent_key(session: Session) -> bytes:
     """Give the key of Message-IDs and suppression hashes. It is never rotated."""
     return bytes.fromhex(session.get_one(InstallationRow, 1).permanent_key)
+
+
+def permanent_key_by(hand: Hand) -> bytes:
+    """Give the permanent key, on the driver's own cursor."""
+    row = _key(hand.dialect).execute(hand.cursor, {}).fetchone()
+    assert row is not None
+    return bytes.fromhex(row[0])
+
+
+@lru_cache(maxsize=8)
+def _key(dialect: sa.Dialect) -> Prepared:
+    return Prepared(sa.select(col(InstallationRow.permanent_key)).limit(1), dialect)

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
-from digest.store.installation import permanent_key
-from digest.store.prepared import Prepared, hand
+from digest.store.installation import permanent_key_by
+from digest.store.prepared import Hand, Prepared
 from digest.store.reader_tables import HIT as _HIT
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -37,9 +37,10 @@ class Limit:
 class Limits:
     """The counts, within one transaction, at one instant."""
 
-    def __init__(self, session: Session, now: datetime) -> None:
-        self._session, self._now = session, int(now.timestamp())
-        self.key = permanent_key(session)
+    def __init__(self, hand: Hand, now: datetime) -> None:
+        self._cursor, self._statements = hand.cursor, _statements(hand.dialect)
+        self._now = int(now.timestamp())
+        self.key = permanent_key_by(hand)
         """Hashes what is counted; read once."""
 
     def count(self, limit: Limit, value: str) -> int:
@@ -58,11 +59,10 @@ class Limits:
 
     def forget(self, limit: Limit, value: str) -> None:
         """Begin to count anew."""
-        one = (_HIT.c.key == self._hash(limit, value)) & (_HIT.c.span == limit.seconds)
-        self._session.connection().execute(sa.delete(_HIT).where(one))
+        one = {"key": self._hash(limit, value), "span": limit.seconds}
+        self._statements.forgetting.execute(self._cursor, one)
 
     def _put(self, limit: Limit, value: str, *, first: int, until: int) -> int:
-        mine = hand(self._session)
         values = {
             "key": self._hash(limit, value),
             "span": limit.seconds,
@@ -70,7 +70,7 @@ class Limits:
             "until": until,
             "now": self._now,
         }
-        counted = _counting(mine.dialect).execute(mine.cursor, values).fetchone()
+        counted = self._statements.counting.execute(self._cursor, values).fetchone()
         assert counted is not None
         return int(counted[0])
 
@@ -79,25 +79,27 @@ class Limits:
         return hmac.digest(self.key, said, "sha256")[:16].hex()
 
 
+class _Statements:
+    def __init__(self, dialect: sa.Dialect) -> None:
+        insert: Any = (sqlite if dialect.name == "sqlite" else postgresql).insert(_HIT)
+        key, span = sa.bindparam("key", type_=sa.String), sa.bindparam("span", type_=sa.BigInteger)
+        first, until = sa.bindparam("first", type_=sa.BigInteger), sa.bindparam("until", type_=sa.BigInteger)
+        over = _HIT.c.until <= sa.bindparam("now", type_=sa.BigInteger)
+        counted = insert.values(key=key, span=span, count=first, until=until).on_conflict_do_update(
+            index_elements=["key", "span"],
+            set_={
+                "count": sa.case((over, first), else_=_HIT.c.count + 1),
+                "until": sa.case((over, until), else_=_HIT.c.until),
+            },
+        )
+        self.counting = Prepared(counted.returning(_HIT.c.count), dialect)
+        one = (_HIT.c.key == key) & (_HIT.c.span == span)
+        self.forgetting = Prepared(sa.delete(_HIT).where(one), dialect)
+
+
 @lru_cache(maxsize=8)
-def _counting(dialect: sa.Dialect) -> Prepared:
-    """Give the statement that counts, made once: a sign-up runs five of them."""
-    insert: Any = (sqlite if dialect.name == "sqlite" else postgresql).insert(_HIT)
-    first, until = sa.bindparam("first", type_=sa.BigInteger), sa.bindparam("until", type_=sa.BigInteger)
-    over = _HIT.c.until <= sa.bindparam("now", type_=sa.BigInteger)
-    counted = insert.values(
-        key=sa.bindparam("key", type_=sa.String),
-        span=sa.bindparam("span", type_=sa.BigInteger),
-        count=first,
-        until=until,
-    ).on_conflict_do_update(
-        index_elements=["key", "span"],
-        set_={
-            "count": sa.case((over, first), else_=_HIT.c.count + 1),
-            "until": sa.case((over, until), else_=_HIT.c.until),
-        },
-    )
-    return Prepared(counted.returning(_HIT.c.count), dialect)
+def _statements(dialect: sa.Dialect) -> _Statements:
+    return _Statements(dialect)
 
 
 def purge(session: Session, now: datetime) -> int:

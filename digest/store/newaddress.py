@@ -15,11 +15,12 @@ from digest.address import address_key, suppression_key
 from digest.links import Link, LinkKind
 from digest.model import Subscriber, SubscriberState
 from digest.store import readermail, subscribers
+from digest.store.asking import A_DAY, UNCLICKED
 from digest.store.installation import permanent_key
 from digest.store.limits import DAY, Limit, Limits
 from digest.store.preferences import CHANGE_GOOD_FOR
+from digest.store.prepared import hand
 from digest.store.reader_tables import AddressChangeRow
-from digest.store.signups import A_DAY, UNCLICKED
 from digest.store.subscribers import Visit
 from digest.store.tables import SUPPRESSION, SubscriberRow
 
@@ -57,16 +58,18 @@ def ask(session: Session, subscriber_id: int, email: str, visit: Visit, now: dat
     row = subscribers.locked(session, subscriber_id)
     if row is None:
         return False
-    limits, key = Limits(session, now), address_key(email)
+    limits, key = Limits(hand(session), now), address_key(email)
     # All are counted, whatever the first one says.
     free = [limits.within(BY_READER, str(subscriber_id))]
     free += [limits.within(limit, key) for limit in (A_DAY, UNCLICKED)]
     session.add(subscribers.event("subscriber.change_asked", subscriber_id, "", visit, now))
     if not all(free) or _banned(session, email) or email == row.email:
-        readermail.unsent(session, kind=CHANGE, subscriber_id=subscriber_id, error="not mailed", now=now)
+        readermail.unsent(
+            hand(session), kind=CHANGE, subscriber_id=subscriber_id, error="not mailed", now=now
+        )
         return False
     mail_id = readermail.queue(
-        session, kind=CHANGE, subscriber_id=subscriber_id, email=email, language=row.language, now=now
+        hand(session), kind=CHANGE, subscriber_id=subscriber_id, email=email, language=row.language, now=now
     )
     waits = session.get(AddressChangeRow, subscriber_id, populate_existing=True)
     waits = waits or AddressChangeRow(subscriber_id=subscriber_id, email="", mail_id=0, at=now)
@@ -117,7 +120,7 @@ def confirm_change(session: Session, link: Link, visit: Visit, now: datetime) ->
         return Outcome.TAKEN
     session.delete(session.get_one(AddressChangeRow, link.subscriber_id))
     readermail.used(session, link.issue_id, now)
-    limits = Limits(session, now)
+    limits = Limits(hand(session), now)
     for limit in (A_DAY, UNCLICKED):
         limits.forget(limit, key)
     # One who was erased comes back by no import, but by an act like this one.
@@ -125,7 +128,12 @@ def confirm_change(session: Session, link: Link, visit: Visit, now: datetime) ->
     session.connection().execute(sa.delete(SUPPRESSION).where(erased))
     session.add(subscribers.event("subscriber.address_changed", link.subscriber_id, "", visit, now))
     readermail.queue(
-        session, kind=CHANGED, subscriber_id=link.subscriber_id, email=old, language=row.language, now=now
+        hand(session),
+        kind=CHANGED,
+        subscriber_id=link.subscriber_id,
+        email=old,
+        language=row.language,
+        now=now,
     )
     return Outcome.CHANGED
 

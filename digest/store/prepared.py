@@ -4,7 +4,7 @@ SQLAlchemy's accounting for a statement costs ten times what SQLite needs to run
 Core's, one for both databases; only their execution goes past it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -27,10 +27,19 @@ def hand(session: Session) -> Hand:
 
 
 class Prepared:
-    """A statement for one dialect. Values go in by the names of its bind parameters, rows come out raw."""
+    """A statement for one dialect. Values go in by the names of its bind parameters, rows come out raw.
 
-    def __init__(self, statement: sa.UpdateBase | sa.Select[Any], dialect: sa.Dialect) -> None:
-        compiled = statement.compile(dialect=dialect)
+    `columns` are those that an insert takes values for, by their own names.
+    """
+
+    def __init__(
+        self,
+        statement: sa.UpdateBase | sa.Select[Any],
+        dialect: sa.Dialect,
+        *,
+        columns: Sequence[str] | None = None,
+    ) -> None:
+        compiled = statement.compile(dialect=dialect, column_keys=columns)
         assert isinstance(compiled, sa.sql.compiler.SQLCompiler)
         self.text = str(compiled)
         self._positions: list[str] | None = compiled.positiontup

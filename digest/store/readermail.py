@@ -3,13 +3,15 @@
 A kind is the name of its templates. Once a mail is sent or given up its address is emptied.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from digest.store.prepared import Hand, Prepared
 from digest.store.reader_tables import ReaderMailRow
 
 CONFIRM, ALREADY, WELCOME, ISSUE = "confirm", "already", "welcome", "issue"
@@ -45,7 +47,7 @@ class ReaderMail:
 
 
 def queue(
-    session: Session,
+    hand: Hand,
     *,
     kind: str,
     subscriber_id: int,
@@ -55,36 +57,55 @@ def queue(
     now: datetime,
 ) -> int:
     """Queue a mail that is due at once; give its id, which its link carries."""
-    return _add(
-        session,
-        ReaderMailRow(
-            kind=kind,
-            subscriber_id=subscriber_id,
-            email=email,
-            newsletters=list(newsletters),
-            language=language,
-            created_at=now,
-            next_at=now,
-        ),
-    )
+    row = {
+        "kind": kind,
+        "subscriber_id": subscriber_id,
+        "email": email,
+        "newsletters": list(newsletters),
+        "language": language,
+        "created_at": now,
+        "next_at": now,
+        "error": "",
+    }
+    return _add(hand, row)
 
 
-def unsent(session: Session, *, kind: str, subscriber_id: int, error: str, now: datetime) -> int:
+def unsent(hand: Hand, *, kind: str, subscriber_id: int, error: str, now: datetime) -> int:
     """Note a mail that is not sent, and why: as much work as one that is. Give its id."""
-    return _add(
-        session,
-        ReaderMailRow(
-            kind=kind, subscriber_id=subscriber_id, email="", created_at=now, next_at=None, error=error
-        ),
-    )
+    row = {
+        "kind": kind,
+        "subscriber_id": subscriber_id,
+        "email": "",
+        "newsletters": [],
+        "language": "",
+        "created_at": now,
+        "next_at": None,
+        "error": error,
+    }
+    return _add(hand, row)
 
 
-def _add(session: Session, row: ReaderMailRow) -> int:
-    # No entity: a flush would cost more than all the rest of a sign-up's mail.
-    insert = sa.insert(ReaderMailRow).values(row.model_dump(exclude={"id"})).returning(col(ReaderMailRow.id))
-    made = session.connection().execute(insert).scalar_one()
+def _add(hand: Hand, row: Mapping[str, object]) -> int:
+    made = _adding(hand.dialect).execute(hand.cursor, row).fetchone()
     assert made is not None
-    return made
+    return int(made[0])
+
+
+@lru_cache(maxsize=8)
+def _adding(dialect: sa.Dialect) -> Prepared:
+    """Give the statement that adds a mail, made once: a flush costs more than all the rest of a sign-up."""
+    columns = [
+        "kind",
+        "subscriber_id",
+        "email",
+        "newsletters",
+        "language",
+        "created_at",
+        "next_at",
+        "error",
+    ]
+    insert = sa.insert(ReaderMailRow).values(attempts=0).returning(col(ReaderMailRow.id))
+    return Prepared(insert, dialect, columns=columns)
 
 
 def get(session: Session, mail_id: int) -> ReaderMail | None:

@@ -10,8 +10,9 @@ from digest.address import address_key
 from digest.errors import DigestError
 from digest.model import Channel, Subscriber, SubscriberState
 from digest.signup import Lead
-from digest.store import intake, signups, subscribers
-from digest.store.signups import Rates, Wish
+from digest.store import asking, intake, subscribers
+from digest.store.asking import Rates, Wish
+from digest.store.prepared import hand
 from digest.store.subscribers import Newcomer
 from digest.store.tables import EVENT, SUBSCRIBER
 from digest.subscription import Arrival, arrive
@@ -122,7 +123,7 @@ def ask(session: Session, wish: Wish, rates: Rates, now: datetime) -> Brought:
             state=known.state if known else None,
             subscribed=known is not None and newsletter in known.members,
             left=known is not None and known.members.get(newsletter, False),
-            # Whether the address is suppressed, `signups` asks: one that was erased may sign up again.
+            # Whether the address is suppressed, `asking` asks: one that was erased may sign up again.
             suppressed=False,
             same_name=True,
             confirmed=False,
@@ -132,7 +133,7 @@ def ask(session: Session, wish: Wish, rates: Rates, now: datetime) -> Brought:
     active = before is not None and before.state is SubscriberState.ACTIVE
     if before is not None and active and set(wish.newsletters) <= set(before.newsletters):
         return Brought(subscriber=before, arrival=Arrival.UNCHANGED)
-    asked = signups.ask(session, wish, rates, now)
+    asked = asking.ask(hand(session), wish, rates, now)
     if asked.over and asked.over != "address":
         raise TooManyError("There have been too many sign-ups in the last hour: try again in one.")
     if asked.lead is Lead.NOTHING and not asked.over:

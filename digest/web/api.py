@@ -17,8 +17,8 @@ from starlette.exceptions import HTTPException
 from digest import __version__
 from digest.model import Subscriber
 from digest.store import software, subscribers
+from digest.store.asking import Rates, Wish
 from digest.store.erasure import erase as erase_everywhere
-from digest.store.signups import Rates, Wish
 from digest.store.software import CHANNEL
 from digest.store.subscribers import Visit
 from digest.store.tokens import Scope, Token

@@ -18,14 +18,16 @@ from digest.errors import TokenError
 from digest.links import Link, LinkKind
 from digest.model import Channel
 from digest.signup import Form, Mark, Next
-from digest.store import confirmations, readermail, signups
+from digest.store import asking, confirmations, readermail
+from digest.store.asking import Asked, Rates, Wish
 from digest.store.confirmations import Question
-from digest.store.signups import Rates, Wish
+from digest.store.prepared import Hand
 from digest.store.subscribers import Visit
 from digest.web import forms
 from digest.web.dress import Dress
 from digest.web.leaving import IP_LENGTH, Answer, masked
 from digest.web.pages import Pages
+from digest.web.together import Together
 
 log = structlog.get_logger()
 
@@ -54,8 +56,7 @@ def routes(made: FastAPI, pages: Pages, clothes: Dress) -> None:
             raise HTTPException(404)
         if request.method == "POST":
             form = signup.read(await forms.fields(request), signing_up.offered)
-            answer = await run_in_threadpool(
-                signing_up.submit,
+            answer = await signing_up.submit(
                 form,
                 _visit(request),
                 referer=request.headers.get("referer", ""),
@@ -82,7 +83,7 @@ def routes(made: FastAPI, pages: Pages, clothes: Dress) -> None:
 
 
 class SigningUp:
-    """Answers the forms and the links of confirmations. Its calls block on the database.
+    """Answers the forms and the links of confirmations. All calls but `submit` block on the database.
 
     `version` names the words of the form.
     """
@@ -95,12 +96,13 @@ class SigningUp:
         self._rates = Rates(
             per_ip=pages.signup.per_ip, per_network=pages.signup.per_network, in_all=pages.signup.in_all
         )
+        self._together: Together[tuple[Wish, datetime], Asked] = Together(pages.store, self._write)
 
     def form(self, now: datetime) -> Answer:
         """Give the empty form."""
         return self._form(Form(newsletters=tuple(self.offered)), self._mark("", now))
 
-    def submit(self, form: Form, visit: Visit, *, referer: str, foreign: bool, now: datetime) -> Answer:
+    async def submit(self, form: Form, visit: Visit, *, referer: str, foreign: bool, now: datetime) -> Answer:
         """Take a form in. `foreign` is whether the browser says that another site's page has sent it.
 
         Raises StoreError where the ledger cannot be written; then nothing has changed.
@@ -114,12 +116,12 @@ class SigningUp:
             again = form.mark if too_fast else self._mark(self._origin(referer), now)
             return self._form(form, again, corrected=what is Next.CORRECT)
         if what is Next.ACT:
-            self._ask(form, mark, visit, now)
+            await self._ask(form, mark, visit, now)
         else:
             log.info("signup.trapped")
         return Answer(page="check")
 
-    def _ask(self, form: Form, mark: Mark | None, visit: Visit, now: datetime) -> None:
+    async def _ask(self, form: Form, mark: Mark | None, visit: Visit, now: datetime) -> None:
         assert form.address is not None
         assert mark is not None
         wish = Wish(
@@ -130,11 +132,14 @@ class SigningUp:
             form=mark.url,
             text=self._version,
         )
-        with self._pages.store.write() as session:
-            asked = signups.ask(session, wish, self._rates, now)
+        asked = await self._together.do((wish, now))
         log.info("signup.asked", lead=asked.lead.value, over=asked.over)
         if asked.first and asked.over == "all":
             log.error("signup.flood", most=self._rates.in_all)
+
+    def _write(self, hand: Hand, asked: tuple[Wish, datetime]) -> Asked:
+        wish, now = asked
+        return asking.ask(hand, wish, self._rates, now)
 
     def _form(self, form: Form, mark: str, *, corrected: bool = False) -> Answer:
         wrong = ""

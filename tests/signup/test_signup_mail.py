@@ -18,10 +18,11 @@ from digest.alerts import Alerts
 from digest.dkim import record
 from digest.links import Link, LinkKind, read
 from digest.service.postbox import Postbox
-from digest.store import readermail, signups, subscribers
+from digest.store import asking, readermail, signups, subscribers
+from digest.store.asking import Rates, Wish
 from digest.store.database import Store
+from digest.store.prepared import hand
 from digest.store.reader_tables import ReaderMailRow
-from digest.store.signups import Rates, Wish
 
 ROSA = "rosa@mail.example"
 RATES = Rates(per_ip=0, per_network=0, in_all=0)
@@ -44,7 +45,7 @@ class Box:
     def sign_up(self, email: str = ROSA) -> int:
         wish = Wish(email=email, newsletters=("daily",), ip="203.0.113.9")
         with self.room.store.write() as session:
-            signups.ask(session, wish, RATES, self.room.clock())
+            asking.ask(hand(session), wish, RATES, self.room.clock())
             found = subscribers.find(session, email)
         assert found is not None
         return found.id
@@ -52,7 +53,7 @@ class Box:
     def queue(self, kind: str, subscriber_id: int) -> int:
         with self.room.store.write() as session:
             return readermail.queue(
-                session,
+                hand(session),
                 kind=kind,
                 subscriber_id=subscriber_id,
                 email="reader1@mail.example",
@@ -195,7 +196,7 @@ async def test_a_newcomer_is_welcomed_with_the_last_issue_once(store: Store, tmp
         for kind in (readermail.WELCOME, readermail.ISSUE):
             with store.write() as session:
                 readermail.queue(
-                    session,
+                    hand(session),
                     kind=kind,
                     subscriber_id=rosa,
                     email="reader7@mail.example",

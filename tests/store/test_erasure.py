@@ -12,6 +12,7 @@ from digest.model import Channel, Subscriber
 from digest.store import bounces, erasure, installation, newaddress, preferences, readermail, subscribers
 from digest.store.bounces import Evidence
 from digest.store.database import Store
+from digest.store.prepared import hand
 from digest.store.subscribers import Newcomer, Visit
 from digest.store.tables import metadata
 
@@ -28,7 +29,7 @@ def eva(store: Store) -> Subscriber:
         assert found is not None
         preferences.pause(session, found.id, NOW + timedelta(days=7), VISIT, NOW)
         newaddress.ask(session, found.id, "eva.private@mail.example", VISIT, NOW)
-        readermail.queue(session, kind="welcome", subscriber_id=found.id, email=EVA, now=NOW)
+        readermail.queue(hand(session), kind="welcome", subscriber_id=found.id, email=EVA, now=NOW)
         subscribers.leave(session, found.id, ["daily"], VISIT, NOW)
         said = Evidence(reason="dead", text=f"550 <{EVA}>: no such user")
         bounces.remember(session, EVA, said, NOW)

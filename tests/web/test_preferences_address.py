@@ -11,6 +11,7 @@ from digest.model import Recipient, SubscriberState
 from digest.store import bounces, erasure, newaddress, readermail, stats, subscribers
 from digest.store.bounces import Effect, Evidence
 from digest.store.database import Store
+from digest.store.prepared import hand
 
 SQLITE = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 NEW = "Rosa.New@mail.example"
@@ -84,7 +85,12 @@ async def test_no_other_link_confirms_an_address(store: Store) -> None:
         leif = join(store, "leif@mail.example", "daily")
         with store.write() as session:
             signup = readermail.queue(
-                session, kind="confirm", subscriber_id=site.rosa, email=ROSA, newsletters=["daily"], now=NOW
+                hand(session),
+                kind="confirm",
+                subscriber_id=site.rosa,
+                email=ROSA,
+                newsletters=["daily"],
+                now=NOW,
             )
         mail_id = mails(site, "change")[0].id or 0
         others = [

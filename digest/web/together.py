@@ -1,0 +1,75 @@
+"""Writes together what comes at the same time: one transaction, and one wait for the disk, for many visitors.
+
+Providers post one-click requests by the hundred when an issue goes out, and robots post forms.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from digest.store.database import Store
+from digest.store.prepared import Hand
+
+TOGETHER = 50
+"""How many are written in one transaction at most: it keeps the writer for 10 ms."""
+
+Asked = TypeVar("Asked")
+Done = TypeVar("Done")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Waiting(Generic[Asked, Done]):
+    asked: Asked
+    done: asyncio.Future[Done]
+
+
+class Together(Generic[Asked, Done]):
+    """A waiting room, of the event loop that it is called on. `write` does what one has asked for."""
+
+    def __init__(self, store: Store, write: Callable[[Hand, Asked], Done]) -> None:
+        self._store, self._write = store, write
+        self._waiting: list[_Waiting[Asked, Done]] = []
+        self._busy: asyncio.Task[None] | None = None
+        # Elsewhere transactions wait for each other's rows, and not for one writer.
+        self._most = TOGETHER if store.is_sqlite else 1
+
+    async def do(self, asked: Asked) -> Done:
+        """Have something written; give what came of it once it is on disk.
+
+        Raises StoreError where the ledger cannot be written, and what `write` raises; then nothing of it has
+        changed.
+        """
+        done: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(asked=asked, done=done))
+        if self._busy is None:
+            self._busy = asyncio.create_task(self._work(), name="web.together")
+        return await done
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                batch = self._waiting[: self._most]
+                del self._waiting[: self._most]
+                if not await self._settle(batch, alone=len(batch) == 1):
+                    for one in batch:
+                        await self._settle([one], alone=True)
+        finally:
+            self._busy = None
+
+    async def _settle(self, batch: list[_Waiting[Asked, Done]], *, alone: bool) -> bool:
+        """Write a batch and answer; False where it failed, and may not have been the fault of all."""
+        try:
+            made = await asyncio.to_thread(self._all, [one.asked for one in batch])
+        except Exception as exc:  # noqa: BLE001 - it is raised where the answer is awaited
+            if alone and not batch[0].done.done():
+                batch[0].done.set_exception(exc)
+            return alone
+        for one, result in zip(batch, made, strict=True):
+            if not one.done.done():
+                one.done.set_result(result)
+        return True
+
+    def _all(self, batch: list[Asked]) -> list[Done]:
+        with self._store.bare() as hand:
+            return [self._write(hand, asked) for asked in batch]
