@@ -51,12 +51,6 @@ def opened(desk: Desk, url: str, now: datetime) -> Opened:
         return Opened(status=status, address=moves.address(session, status.id), gap=gap)
 
 
-def found(desk: Desk, status: FeedStatus, target: str) -> None:
-    """Take note of the feed that the page at the configured address names."""
-    with desk.store.write() as session:
-        moves.found(session, status.id, target)
-
-
 def failed(
     desk: Desk, status: FeedStatus, reason: str, now: datetime, *, pause: timedelta, gone: bool
 ) -> None:
@@ -66,14 +60,14 @@ def failed(
         articles.note_fetch(session, status.id, now, last_error=reason, next_try_at=next_try_at, gone=gone)
 
 
-def not_modified(desk: Desk, status: FeedStatus, outcome: NotModified, now: datetime) -> None:
+def not_modified(desk: Desk, feed: Opened, outcome: NotModified, now: datetime) -> None:
     """Take note that a feed is as it was."""
     kept = outcome.validators
     with desk.store.write() as session:
         articles.note_fetch(
-            session, status.id, now, etag=kept.etag, last_modified=kept.last_modified, gone=False
+            session, feed.status.id, now, etag=kept.etag, last_modified=kept.last_modified, gone=False
         )
-        moves.note(session, status.id, outcome.permanent_url)
+        moves.note(session, feed.status.id, feed.address, outcome.permanent_url)
 
 
 def take_in(
@@ -103,7 +97,7 @@ def take_in(
             body_hash=kept.body_hash,
             gone=False,
         )
-        moves.note(session, feed_id, outcome.permanent_url)
+        moves.note(session, feed_id, feed.address, outcome.permanent_url)
         was = news.before(session, feed_id, guids)
         arrived = articles.upsert(session, feed_id, trail.articles, now, whole=not damaged)
         return Taken(

@@ -8,19 +8,15 @@ from datetime import datetime, timedelta
 import httpx2
 import structlog
 
-from digest.config import SAMPLE_FEED
 from digest.desk import Desk
 from digest.errors import DigestError, FeedError
-from digest.feed.discover import discover
-from digest.feed.fetch import Failed, Fetched, Gone, NotModified, Outcome, Validators, client, fetch
+from digest.feed.fetch import Failed, Fetched, Gone, NotModified, client
 from digest.feed.urls import public
-from digest.model import Article, FeedStatus, LedgerArticle
-from digest.publish import booking
-from digest.publish.booking import Opened
+from digest.model import Article, LedgerArticle
+from digest.publish import booking, whereabouts
 from digest.publish.paging import Walk
 from digest.publish.pictures import find_dead, find_pictures
 from digest.publish.reading import reading
-from digest.sample import feed as sample_feed
 from digest.store import articles, locks
 from digest.store.articles import Arrived
 from digest.store.news import Change
@@ -78,11 +74,10 @@ async def collect(
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def one(url: str) -> Collected:
-        async with turns:
+        async with turns, client(desk.settings.site.url, url) as http:
             return await _one(desk, http, url, conditional=conditional, patient=patient, on_page=on_page)
 
-    async with client(desk.settings.site.url) as http:
-        ended = await asyncio.gather(*map(one, desk.settings.site.feeds), return_exceptions=True)
+    ended = await asyncio.gather(*map(one, desk.settings.site.feeds), return_exceptions=True)
     await asyncio.to_thread(_judge, desk, desk.clock())
     collected = []
     for url, result in zip(desk.settings.site.feeds, ended, strict=True):
@@ -122,12 +117,14 @@ async def _one(
         return Collected(url=url, gap=gap, error=f"{status.last_error} It is {until}.")
     keen = feed.gap is not None and (not (conditional and patient) or now - feed.gap.at < GAP_HOPE)
     try:
-        outcome = await _fetch(desk, http, feed, now, conditional=conditional and not keen)
+        asked = await whereabouts.ask(http, feed, now, conditional=conditional and not keen)
+        feed, outcome = asked.feed, asked.outcome
         if isinstance(outcome, NotModified):
-            await asyncio.to_thread(booking.not_modified, desk, status, outcome, now)
+            await asyncio.to_thread(booking.not_modified, desk, feed, outcome, now)
             return Collected(url=url, gap=gap)
         if isinstance(outcome, Fetched):
             read = await reading(outcome.body, outcome.headers, url=outcome.url, now=now)
+            await whereabouts.recognise(desk, asked, read.articles)
             walk = Walk(
                 desk=desk, http=http, status=status, gap=feed.gap, keen=keen, now=now, on_page=on_page
             )
@@ -156,29 +153,6 @@ async def _one(
     await asyncio.to_thread(booking.failed, desk, status, reason, now, pause=pause, gone=gone)
     log.warning("feed.failed", feed=url, reason=reason)
     return Collected(url=url, gap=gap, error=reason)
-
-
-async def _fetch(
-    desk: Desk, http: httpx2.AsyncClient, feed: Opened, now: datetime, *, conditional: bool
-) -> Outcome:
-    """Fetch a feed from where it is. A page that stands for it is asked for its feed once, at first."""
-    status = feed.status
-    if status.url == SAMPLE_FEED:
-        body = sample_feed.feed(now, sample_feed.SITE)
-        return Fetched(body=body, headers={}, url=sample_feed.SITE, validators=Validators())
-    known = _validators(status)
-    outcome = await fetch(http, feed.address, known, now=now, conditional=conditional)
-    if isinstance(outcome, Failed) and outcome.page and status.first_fetched_at is None:
-        # Later on a page in the feed's place is an error, and guessing would mail another feed's articles.
-        found = await discover(http, status.url, now=now)
-        await asyncio.to_thread(booking.found, desk, status, found)
-        log.info("feed.discovered", page=status.url, feed=found)
-        outcome = await fetch(http, found, known, now=now, conditional=False)
-    return outcome
-
-
-def _validators(status: FeedStatus) -> Validators:
-    return Validators(etag=status.etag, last_modified=status.last_modified, body_hash=status.body_hash)
 
 
 def _failure(outcome: Failed | Gone) -> tuple[str, timedelta]:

@@ -320,6 +320,68 @@ async def test_a_permanent_redirect_is_believed_after_three_times_running(
         assert len(standing(room)) == 1
 
 
+async def settled(room: Press) -> None:
+    """The site moves its feed to another address for good, and that is believed."""
+    room.site.feeds["/new"] = room.site.stories
+    room.site.answers["/feed"] = Answer(status=301, headers={"Location": f"{room.site.base}/new"})
+    for _ in range(3):
+        await once(room, conditional=False)
+
+
+async def asking(room: Press, **how: bool) -> list[str]:
+    """Collect, and give what was asked."""
+    room.site.asked.clear()
+    await once(room, **how)
+    return room.site.asked
+
+
+@ON_SQLITE
+async def test_a_feed_that_is_gone_from_where_it_was_moved_to_is_asked_where_it_was(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        await settled(room)
+        room.site.down("/new", 410)
+        room.site.up()
+        room.publish("back-home", minutes_ago=5)
+        assert await asking(room) == ["/new", "/feed"]
+        assert "back-home" in standing(room)
+        assert not status(room).gone
+        room.site.up("/new")
+        assert await asking(room) == ["/feed"]
+        # It has to be told three times running anew.
+        await settled(room)
+        assert await asking(room) == ["/new"]
+
+
+@ON_SQLITE
+async def test_a_moved_feed_that_fails_is_asked_where_it_was_after_a_day(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        await settled(room)
+        room.site.down("/new")
+        room.site.up()
+        room.clock.now += 23 * HOUR
+        assert await asking(room) == ["/new"]
+        room.clock.now += HOUR
+        assert await asking(room) == ["/new", "/feed"]
+        assert await asking(room) == ["/feed"]
+
+
+@ON_SQLITE
+async def test_a_move_stands_where_the_old_address_has_no_feed_either(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        await settled(room)
+        room.site.down("/new", 410)
+        collected = await once(room)
+        assert "/new is gone for good" in collected.error
+        room.site.down("/feed", 404)
+        assert "/new is gone for good" in (await once(room)).error
+        room.site.up("/new")
+        assert await asking(room) == ["/new"]
+
+
 @ON_SQLITE
 async def test_a_passing_redirect_is_followed_and_never_believed(store: Store, tmp_path: Path) -> None:
     async with press(store, tmp_path) as room:
@@ -359,6 +421,42 @@ async def test_a_page_in_the_place_of_a_known_feed_is_not_asked_for_another(
         room.site.feeds["/comments"] = [Story(slug="a-comment", published_at=room.clock())]
         assert "web page" in (await once(room)).error
         assert set(standing(room)) == {"ferry-runs-again"}
+
+
+async def named_by_a_page(room: Press, path: str) -> None:
+    """The configured address is a page's, which names its feed: at first another, which is gone by now."""
+    for named in ("/feed", path):
+        link = f'<link rel="alternate" type="application/rss+xml" href="{named}">'.encode()
+        page = b"<!DOCTYPE html><html><head>" + link + b"</head><body>News</body></html>"
+        room.site.answers["/home"] = Answer(body=page, headers={"Content-Type": "text/html"})
+        room.feeds = [f"{room.site.base}/home"]
+        if named == "/feed":
+            await once(room)
+    room.site.down("/feed", 410)
+
+
+@ON_SQLITE
+async def test_a_found_feed_that_is_gone_is_found_anew(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        await named_by_a_page(room, "/news")
+        room.publish("found-again", minutes_ago=5)
+        room.site.feeds["/news"] = room.site.stories
+        assert await asking(room) == ["/feed", "/home", "/news"]
+        assert set(standing(room)) == {"ferry-runs-again", "found-again"}
+        assert await asking(room) == ["/news"]
+
+
+@ON_SQLITE
+async def test_a_feed_that_shows_nothing_known_is_not_taken_for_one_that_is_gone(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        await named_by_a_page(room, "/comments")
+        room.site.feeds["/comments"] = [Story(slug="a-comment", published_at=room.clock())]
+        assert "put it into [site] feeds" in (await once(room)).error
+        assert set(standing(room)) == {"ferry-runs-again"}
+        room.site.up("/feed")
+        assert await asking(room) == ["/feed"]
 
 
 @ON_SQLITE
