@@ -97,7 +97,7 @@ def _for_site(config: Path, site: str) -> tuple[str, tuple[tuple[str, str], ...]
 
 
 async def _ask(address: str) -> Survey:
-    async with client(address) as web:
+    async with client(address, address) as web:
         return await survey(web, address, now=utc_now())
 
 

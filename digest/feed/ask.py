@@ -1,14 +1,13 @@
 """Asks for one page over HTTP: a feed's further one, an article's own. Whatever happens becomes an answer."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import httpx2
 
-from digest.feed import agent, reasons
-from digest.feed.urls import absolute, public
+from digest.feed.follow import Refused, follow
+from digest.feed.urls import public
 
 MISSING = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 """The two that say that nothing is there; every other one says that something is wrong."""
@@ -38,24 +37,10 @@ async def ask(
 ) -> Answer:
     """Ask once, for `seconds` and `most` bytes at most (decompressed); a longer body is refused, or `cut`."""
     try:
-        async with asyncio.timeout(seconds):
-            return await _asked(client, url, method=method, most=most, cut=cut)
-    except TimeoutError:
-        return Answer(url=url, reason=f"{public(url)} took longer than {seconds:g} seconds.")
-    except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, UnicodeError) as exc:
-        return Answer(url=url, reason=reasons.of_loss(url, exc))
-
-
-async def _asked(client: httpx2.AsyncClient, url: str, *, method: str, most: int, cut: bool) -> Answer:
-    here = absolute(url, "")
-    for _ in range(agent.MOST_REDIRECTS + 1):
-        if not here:
-            return Answer(url=url, reason=f"{public(url)} leads to no http or https address.")
-        async with client.stream(method, here) as response:
-            if response.status_code not in agent.REDIRECTS:
-                return await _answer(response, here, most=most, cut=cut)
-            here = absolute(response.headers.get("location", ""), here)
-    return Answer(url=url, reason=f"{public(url)} redirects more than {agent.MOST_REDIRECTS} times.")
+        async with follow(client, url, seconds=seconds, method=method) as (response, _):
+            return await _answer(response, str(response.url), most=most, cut=cut)
+    except Refused as refused:
+        return Answer(url=url, reason=str(refused))
 
 
 async def _answer(response: httpx2.Response, url: str, *, most: int, cut: bool) -> Answer:

@@ -4,19 +4,20 @@ Knows nothing of what a feed says: it only tells one from a page. Stores nothing
 validators of an outcome once it could use the body, and keeps the old ones on any failure.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
+from urllib.request import getproxies
 
 import httpx2
 
 from digest.feed import agent, reasons
+from digest.feed.follow import Refused, follow
+from digest.feed.guard import guarded_client
 from digest.feed.sniff import Kind, is_whole, kind
-from digest.feed.urls import absolute, public
+from digest.feed.urls import public
 
 # Seconds.
 FETCH_SECONDS = 30.0
@@ -85,16 +86,18 @@ class Blocked(Failed):
 Outcome = Fetched | NotModified | Gone | Failed
 
 
-class _Refused(Exception):  # noqa: N818 - an outcome on its way, not an error
-    """Ends a fetch with a reason."""
+def client(contact_url: str, own: str) -> httpx2.AsyncClient:
+    """Make the client for fetching the feed of a site at `own`, the address that the operator gave.
 
-
-def client(contact_url: str) -> httpx2.AsyncClient:
-    """Make the client for fetching. Sites' operators find us at `contact_url` if we are a nuisance."""
+    It leads to that and to public addresses alone, unless a proxy of the environment's stands between, which
+    looks names up itself. Sites' operators find us at `contact_url` if we are a nuisance.
+    """
+    if not getproxies().keys() & {"http", "https", "all"}:
+        return guarded_client(contact_url, own, accept=_ACCEPT, seconds=FETCH_SECONDS)
     return httpx2.AsyncClient(
         headers=agent.headers(contact_url, _ACCEPT),
         timeout=httpx2.Timeout(FETCH_SECONDS, connect=agent.CONNECT_SECONDS),
-        follow_redirects=False,  # each target is looked at first
+        follow_redirects=False,
         verify=agent.tls(),
     )
 
@@ -114,47 +117,16 @@ async def fetch(
     """
     sent = validators if conditional else Validators()
     try:
-        async with asyncio.timeout(seconds), _answer(client, url, _conditions(sent)) as (response, moved):
+        async with follow(client, url, seconds=seconds, headers=_conditions(sent)) as (response, moved):
             return await _judged(response, url=url, sent=sent, stored=validators, moved=moved, now=now)
-    except _Refused as refused:
+    except Refused as refused:
         return Failed(url=url, reason=str(refused))
-    except TimeoutError:
-        return Failed(
-            url=url,
-            reason=f"{public(url)} took longer than {seconds:g} seconds; see whether the site is slow.",
-        )
-    except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, UnicodeError) as exc:
-        return Failed(url=url, reason=reasons.of_loss(url, exc))
 
 
 def _conditions(sent: Validators) -> dict[bytes, bytes]:
     """Give the conditional headers (RFC 9110, 13.1), as the bytes that came."""
     headers = {b"If-None-Match": sent.etag, b"If-Modified-Since": sent.last_modified}
     return {name: value.encode("latin-1", "replace") for name, value in headers.items() if value}
-
-
-@asynccontextmanager
-async def _answer(
-    client: httpx2.AsyncClient, url: str, headers: Mapping[bytes, bytes]
-) -> AsyncIterator[tuple[httpx2.Response, str | None]]:
-    """Follow redirects to the answer. Gives it, its body unread, and where permanent redirects led."""
-    here, moved, permanent = absolute(url, ""), None, True
-    if not here:
-        raise _Refused(f"{public(url)} is no http or https address; correct the feed's address.")
-    for _ in range(agent.MOST_REDIRECTS + 1):
-        async with client.stream("GET", here, headers=headers) as response:
-            if response.status_code not in agent.REDIRECTS:
-                yield response, moved
-                return
-            location = response.headers.get("location", "")
-        target = absolute(location, here)
-        if not target:
-            raise _Refused(f"{public(here)} redirects to {location or 'nowhere'}, which is no web address.")
-        permanent = permanent and response.status_code in agent.PERMANENT
-        moved = target if permanent else moved
-        here = target
-    where = f"{public(url)} redirects more than {agent.MOST_REDIRECTS} times, last to {public(here)}"
-    raise _Refused(f"{where}; see where the feed went.")
 
 
 async def _judged(
@@ -210,7 +182,7 @@ async def _body(response: httpx2.Response) -> bytes:
         size += len(piece)
         if size > MOST_BYTES:
             where = f"{public(str(response.url))} is larger than {MOST_BYTES // 1024**2} MiB"
-            raise _Refused(f"{where}; have the site list fewer items.")
+            raise Refused(f"{where}; have the site list fewer items.")
         pieces.append(piece)
     return b"".join(pieces)
 

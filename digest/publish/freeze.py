@@ -84,7 +84,7 @@ async def _public_url_problem(desk: Desk, pauses: Sequence[float]) -> str:
 async def _who_answers(desk: Desk, url: str, mine: str) -> str:
     """Say what is wrong with the answer of the reader pages; empty where they are ours."""
     try:
-        async with asyncio.timeout(VERIFY_SECONDS), client(desk.settings.site.url) as http:
+        async with asyncio.timeout(VERIFY_SECONDS), client(desk.settings.site.url, url) as http:
             answer = await http.get(url)
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, TimeoutError) as error:
         return f"does not answer ({str(error) or type(error).__name__})"

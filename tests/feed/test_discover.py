@@ -22,7 +22,7 @@ async def site() -> AsyncIterator[WireSite]:
 
 
 async def found(site: WireSite, path: str = "/") -> str:
-    async with client("https://news.ledger.example/") as web:
+    async with client("https://news.ledger.example/", site.url()) as web:
         return await discover(web, site.url(path), now=NOW)
 
 
@@ -83,7 +83,7 @@ async def test_a_json_feed_is_told_from_other_json(site: WireSite, slash: str) -
 
 async def test_what_led_to_the_feed_is_told(site: WireSite) -> None:
     site.pages["/"], site.pages["/feed/"] = answer(page()), answer(FEED)
-    async with client("https://news.ledger.example/") as web:
+    async with client("https://news.ledger.example/", site.url()) as web:
         told = await find(web, site.url("/"), now=NOW)
     assert (told.url, told.feed.body) == (site.url("/feed/"), FEED)
     assert (told.page, told.page_url) == (page(), site.url("/"))

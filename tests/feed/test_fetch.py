@@ -33,8 +33,8 @@ async def site() -> AsyncIterator[WireSite]:
 
 
 @pytest.fixture
-async def web() -> AsyncIterator[httpx2.AsyncClient]:
-    async with client("https://news.ledger.example/") as made:
+async def web(site: WireSite) -> AsyncIterator[httpx2.AsyncClient]:
+    async with client("https://news.ledger.example/", site.url()) as made:
         yield made
 
 
@@ -232,6 +232,6 @@ async def test_a_reason_never_shows_the_password_in_an_address(
 
 
 async def test_a_contact_url_need_not_be_ascii(site: WireSite) -> None:
-    async with client("https://editor:hunter2@münchen.example/") as web:
+    async with client("https://editor:hunter2@münchen.example/", site.url()) as web:
         await get(web, site, answer(FEED))
     assert "(+https://m%C3%BCnchen.example/)" in site.requests[0]["user-agent"]

@@ -48,8 +48,8 @@ async def site() -> AsyncIterator[WireSite]:
 
 
 @pytest.fixture
-async def web() -> AsyncIterator[httpx2.AsyncClient]:
-    async with client("https://news.ledger.example/") as made:
+async def web(site: WireSite) -> AsyncIterator[httpx2.AsyncClient]:
+    async with client("https://news.ledger.example/", site.url()) as made:
         yield made
 
 

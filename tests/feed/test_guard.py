@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -13,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.feed.ask import Answer, ask
-from digest.feed.guard import Guarded, guarded_client, is_public
+from digest.feed.fetch import Failed, Validators, client, fetch
+from digest.feed.guard import NEXT_SECONDS, Guarded, PrivateAddressError, guarded_client, is_public
 
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 PRIVATE = [
     "127.0.0.1",
     "10.1.2.3",
@@ -33,6 +36,12 @@ PRIVATE = [
     "::ffff:169.254.169.254",
     "64:ff9b::a9fe:a9fe",
     "2002:a9fe:a9fe::1",
+    "2001:0:5ef5:79fb::1",
+    "::127.0.0.1",
+    "::ffff:0:169.254.169.254",
+    "64:ff9b:1::a9fe:a9fe",
+    "fec0::1",
+    "0.1.2.3",
     "nonsense",
 ]
 
@@ -42,7 +51,16 @@ def test_an_address_of_ones_own_network_is_not_public(address: str) -> None:
     assert not is_public(address)
 
 
-@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "93.184.216.34",
+        "2606:2800:220:1::1",
+        "::ffff:93.184.216.34",
+        "64:ff9b::5db8:d822",
+        "2002:5db8:d822::1",
+    ],
+)
 def test_an_address_of_the_internet_is(address: str) -> None:
     assert is_public(address)
 
@@ -94,7 +112,9 @@ async def test_a_page_beside_its_feed_is_asked_wherever_that_is(site: ThreadingH
 async def test_a_page_at_the_feeds_address_under_another_name_is_asked_by_its_name(
     site: ThreadingHTTPServer,
 ) -> None:
-    found = await asked("http://127.0.0.1/feed", f"http://localhost:{site.server_port}/page")
+    found = await asked(
+        f"http://127.0.0.1:{site.server_port}/feed", f"http://localhost:{site.server_port}/page"
+    )
     assert found.body == f"This is localhost:{site.server_port}".encode()
 
 
@@ -115,6 +135,73 @@ async def test_neither_a_local_feed_nor_a_redirect_leads_elsewhere_inside(
     redirected = await asked(f"{here}/feed", f"{here}/to/{target}")
     assert (redirected.came, redirected.status) == (False, 0)
     assert redirected.reason
+
+
+async def test_a_feed_inside_leads_to_no_other_port_of_its_machine(site: ThreadingHTTPServer) -> None:
+    found = await asked("http://127.0.0.1:9/feed", f"http://127.0.0.1:{site.server_port}/page")
+    assert (found.came, found.status) == (False, 0)
+    assert "no public address" in found.reason
+
+
+async def test_a_feed_that_is_fetched_is_led_to_nothing_on_this_machine(site: ThreadingHTTPServer) -> None:
+    for target in ("http://169.254.169.254/latest/meta-data/", f"http://localhost:{site.server_port}/"):
+        async with client("https://ledger.example", f"http://127.0.0.2:{site.server_port}/feed") as http:
+            outcome = await fetch(http, target, Validators(), now=NOW)
+        assert isinstance(outcome, Failed)
+        assert "no public address" in outcome.reason
+
+
+class Wire(httpx2.AsyncBaseTransport):
+    """Notes where requests go, and how long a connection may take; some addresses never answer."""
+
+    def __init__(self, *lost: str) -> None:
+        self.lost = lost
+        self.went: list[tuple[str, float]] = []
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        self.went.append((request.url.host, request.extensions["timeout"]["connect"]))
+        if request.url.host in self.lost:
+            raise httpx2.ConnectTimeout("nothing came")
+        return httpx2.Response(200)
+
+
+class Names:
+    """Looks names up: each time the next answer."""
+
+    def __init__(self, *answers: list[str]) -> None:
+        self.answers = list(answers)
+
+    async def __call__(self, host: str) -> list[str]:
+        assert host == "a.test"
+        return self.answers.pop(0)
+
+
+async def test_a_name_that_was_public_leads_nowhere_once_it_is_inside() -> None:
+    names = Names(["93.184.216.34"], ["127.0.0.1"], ["127.0.0.1"])
+    wire = Wire()
+    async with httpx2.AsyncClient(transport=Guarded(wire, own="http://a.test/feed", look_up=names)) as http:
+        await http.get("http://a.test/feed")
+        with pytest.raises(PrivateAddressError):
+            await http.get("http://a.test/feed?paged=2")
+    assert [host for host, _ in wire.went] == ["93.184.216.34"]
+
+
+async def test_a_family_of_addresses_that_swallows_connections_costs_seconds_and_no_feed() -> None:
+    v6 = ["2606:2800:220:1::1", "2606:2800:220:1::2", "2606:2800:220:1::3"]
+    wire = Wire(*v6)
+    guarded = Guarded(wire, own="", look_up=Names([*v6, "93.184.216.34"]))
+    async with httpx2.AsyncClient(transport=guarded, timeout=10) as http:
+        assert (await http.get("http://a.test/")).status_code == 200
+    assert wire.went == [(v6[0], NEXT_SECONDS), ("93.184.216.34", NEXT_SECONDS)]
+
+
+async def test_the_last_address_has_all_the_time() -> None:
+    wire = Wire("93.184.216.34", "93.184.216.35")
+    guarded = Guarded(wire, own="", look_up=Names(["93.184.216.34", "93.184.216.35"]))
+    async with httpx2.AsyncClient(transport=guarded, timeout=10) as http:
+        with pytest.raises(httpx2.ConnectTimeout):
+            await http.get("http://a.test/")
+    assert wire.went == [("93.184.216.34", NEXT_SECONDS), ("93.184.216.35", 10)]
 
 
 async def test_a_name_that_is_nobodys_is_not_looked_up() -> None:
@@ -152,7 +239,7 @@ async def test_a_certificate_is_checked_against_the_name_and_not_the_address(
     secure: tuple[int, ssl.SSLContext],
 ) -> None:
     port, trust = secure
-    transport = Guarded(httpx2.AsyncHTTPTransport(verify=trust), own="localhost")
+    transport = Guarded(httpx2.AsyncHTTPTransport(verify=trust), own=f"https://localhost:{port}/feed")
     async with httpx2.AsyncClient(transport=transport) as http:
         right = await ask(http, f"https://localhost:{port}/", seconds=5, most=1000)
         wrong = await ask(http, f"https://127.0.0.1:{port}/", seconds=5, most=1000)

@@ -460,3 +460,16 @@ async def test_a_wordpress_is_read_to_its_very_end(store: Store, tmp_path: Path)
             collected = await once(room)
         assert asked[-1] == "/feed/?paged=5"
         assert (collected.pages, collected.gap, len(known(room))) == (4, "", 38)
+
+
+async def test_neither_a_feed_nor_its_next_page_leads_inside_by_a_redirect(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room, "names")
+        burst(room, 2 * PER_PAGE)
+        inside = Answer(status=302, headers={"Location": "http://127.0.0.1:9/"})
+        room.site.answers["/feed?paged=2"] = inside
+        assert "no public address" in (await once(room)).gap
+        room.site.answers["/feed"] = inside
+        assert "no public address" in (await once(room)).error
