@@ -148,6 +148,8 @@ class Channel(Enum):
     COMPLAINT = "complaint"
     BOUNCE = "bounce"
     OPERATOR = "operator"
+    API = "api"
+    """The site's software."""
     IMPORT = "import"
 
 

@@ -50,7 +50,9 @@ def erase(
     bounces.remember(session, subscriber.email, bounces.Evidence(reason="erased"), now)
     key = suppression_key(subscriber.email, permanent_key(session))
     connection.execute(sa.update(SUPPRESSION).where(SUPPRESSION.c.address_hash == key).values(evidence=""))
-    session.add(EventRow(at=now, kind="subscriber.erased", channel=channel))
+    # The id is no person any more, and tells the site's software whom to erase (GDPR, article 19).
+    erased = EventRow(at=now, kind="subscriber.erased", subscriber_id=subscriber.id, channel=channel)
+    session.add(erased)
     session.flush()
 
 

@@ -17,8 +17,8 @@ from digest.store.subscribers import Newcomer
 from digest.store.tables import EVENT, SUBSCRIBER
 from digest.subscription import Arrival, arrive
 
-CHANNEL = Channel.OPERATOR
-"""By which way the software acts: for the operator."""
+CHANNEL = Channel.API
+"""By which way the software acts."""
 
 TOLD = (
     "subscriber.added",

@@ -68,14 +68,15 @@ def test_another_readers_wish_to_have_the_address_is_forgotten_with_it(store: St
     assert "reader1@" not in dump(store)
 
 
-def test_who_erases_is_noted_without_whom(store: Store) -> None:
+def test_who_erases_is_noted_with_nothing_but_the_number_of_whom(store: Store) -> None:
     reader = eva(store)
     with store.write() as session:
         erasure.erase(session, reader, NOW, Channel.PAGE)
     event = metadata.tables["event"]
     with store.read() as session:
         [row] = session.connection().execute(sa.select(event).where(event.c.kind == "subscriber.erased"))
-    assert (row.subscriber_id, row.channel, row.ip, row.agent, row.detail) == (None, Channel.PAGE, "", "", "")
+    assert (row.subscriber_id, row.channel) == (reader.id, Channel.PAGE)
+    assert (row.newsletter, row.ip, row.agent, row.detail) == ("", "", "", "")
 
 
 def test_others_are_left_as_they_are(store: Store) -> None:
