@@ -3,7 +3,7 @@
 Pure. Knows articles by their times alone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -24,7 +24,13 @@ TIMES = 3
 """A feed is silent for long after so many times its usual gap."""
 
 LONGEST_TIMES = 1.5
-"""And after so many times its longest one, which is a night, a weekend, or a holiday."""
+"""And after so many times its longest one, which is a night or a weekend. A longer one is a holiday."""
+
+OFTEN = 3
+"""What has come so many times is no holiday."""
+
+WITHOUT_HOLIDAYS = timedelta(weeks=3)
+"""So much must be seen beside holidays: in less, weekends have not come often either."""
 
 LEAST_SILENCE = timedelta(days=1)
 """No silence is long before that."""
@@ -42,6 +48,7 @@ class Rhythm:
     usual: timedelta
     """The median of the gaps between its articles."""
     longest: timedelta
+    """The longest of them, without holidays."""
     seen: timedelta
     """What all these gaps are together."""
 
@@ -69,6 +76,16 @@ def rhythm(published: Iterable[datetime]) -> Rhythm | None:
     gaps = [later - earlier for later, earlier in pairwise(counted)]
     return Rhythm(
         usual=timedelta(seconds=median(gap.total_seconds() for gap in gaps)),
-        longest=max(gaps),
+        longest=_longest(gaps),
         seen=counted[0] - counted[-1],
     )
+
+
+def _longest(gaps: Sequence[timedelta]) -> timedelta:
+    """Give the longest gap that has come often, or nearly as long: the longer ones are holidays."""
+    longest_first, rest = sorted(gaps, reverse=True), sum(gaps, timedelta())
+    for longest, shorter in zip(longest_first, longest_first[OFTEN - 1 :], strict=False):
+        rest -= longest
+        if longest <= LONGEST_TIMES * shorter or rest < WITHOUT_HOLIDAYS:
+            return longest
+    return longest_first[-1]
