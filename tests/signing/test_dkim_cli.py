@@ -1,23 +1,24 @@
-"""`digest dkim`, through the real command."""
+"""`digest dkim`, as it is called."""
 
+import contextlib
 import json
-import os
+import logging
 import re
 import stat
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import dkim as dkimpy
 import pytest
+import structlog
+from click.testing import Result
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from dkim_samples import key_file, pem, rsa
+from typer.testing import CliRunner
 
+from digest.cli.program import program
 from digest.config import template_text
-
-COMMAND = Path(sys.executable).with_name("digest")
 
 
 @pytest.fixture
@@ -27,20 +28,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def digest(
-    folder: Path, *words: str, exits: int = 0, environ: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [COMMAND, *words],
-        cwd=folder,
-        env={**os.environ, "NO_COLOR": "1"} | (environ or {}),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == exits, done.stdout + done.stderr
+def digest(folder: Path, *words: str, exits: int = 0, environ: dict[str, str] | None = None) -> Result:
+    """Run the program in this process, in a folder."""
+    runner = CliRunner(env={"NO_COLOR": "1", "COLUMNS": "200"} | (environ or {}))
+    with contextlib.chdir(folder):
+        done = runner.invoke(program(), words, prog_name="digest")
+    # The program sends log lines to its standard error, which is gone.
+    structlog.reset_defaults()
+    logging.getLogger().handlers.clear()
+    assert done.exit_code == exits, f"{done.output}{done.exception!r}"
     return done
 
 
