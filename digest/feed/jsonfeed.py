@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from digest.errors import FeedError
-from digest.feed.shown import Feed, Item, Media, When, Written
+from digest.feed.shown import Feed, Item, Media, When, Written, limited
 from digest.feed.text import identifier
 
 
@@ -20,10 +20,13 @@ def parse(body: bytes) -> Feed:
     if not isinstance(document, dict) or "jsonfeed.org/version/" not in _text(document, "version"):
         raise FeedError("What came is JSON but no JSON Feed; check that the address is the feed's own.")
     authors = _authors(document)
+    items, surplus = limited(_list(document, "items"))
     return Feed(
         title=Written(value=_text(document, "title")),
         link=_text(document, "home_page_url"),
-        items=tuple(_item(item, authors) for item in _list(document, "items")),
+        items=tuple(_item(item, authors) for item in items),
+        complaints=surplus,
+        next_url=_text(document, "next_url"),
     )
 
 

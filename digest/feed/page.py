@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from digest.feed.picture import is_sizeable
+from digest.feed.picture import is_sizeable, pixels
 from digest.feed.text import decoded, shortened, tidy
 from digest.feed.tree import parsed
 from digest.feed.urls import absolute, secured
@@ -113,14 +113,9 @@ def _picture(named: _Named, page: str) -> Picture | None:
     found = Picture(
         url=secured(urls[0], page),
         alt=shortened(tidy(decoded(named.alt)), _LONGEST_ALT),
-        width=_pixels(named.width),
-        height=_pixels(named.height),
+        width=pixels(named.width) or None,  # some say 0 where they do not know
+        height=pixels(named.height) or None,
     )
     if found.width is None or found.height is None:
         found = replace(found, width=None, height=None)
     return found if is_sizeable(found) else None
-
-
-def _pixels(value: str) -> int | None:
-    match = re.fullmatch(r"\s*([1-9]\d{0,4})(?:\.\d{0,10})?\s*(?:px)?\s*", value, re.ASCII)
-    return int(match[1]) if match else None

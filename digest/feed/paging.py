@@ -4,7 +4,6 @@ A feed may name its further pages: `next` and `prev-archive` (RFC 5005, 3 and 4)
 WordPress names none and has them all the same: `?paged=2`, and past the end a 404 with an empty feed.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -46,14 +45,14 @@ class Further:
     sort: Sort
 
 
-def further(body: bytes, *, here: str, first: str, number: int) -> Further | None:
+def further(body: bytes, *, here: str, first: str, number: int, next_url: str = "") -> Further | None:
     """Give the page after the `number`th, whose `body` was found `here`; None where there is none.
 
-    `first` is where the first page was found. A page on another host is not asked: a feed shall lead us
-    nowhere but through itself.
+    `first` is where the first page was found, `next_url` what reading a JSON Feed gave. A page on another
+    host is not asked: a feed shall lead us nowhere but through itself.
     """
     if kind(body) is Kind.JSON:
-        named, outline = _named_in_json(body, here), b""
+        named, outline = [next_url] if next_url else [], b""
     else:
         outline = _outline(body)
         named = _named(outline, here)
@@ -131,16 +130,6 @@ def _named(outline: bytes, base: str) -> list[str]:
             if target:
                 found.setdefault(relation, target)
     return [found[relation] for relation in _RELATIONS if relation in found]
-
-
-def _named_in_json(body: bytes, base: str) -> list[str]:
-    try:
-        document = json.loads(body.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return []
-    target = document.get("next_url") if isinstance(document, dict) else None
-    url = absolute(target, base) if isinstance(target, str) else ""
-    return [url] if url else []
 
 
 def _numbered(first: str, number: int) -> str:

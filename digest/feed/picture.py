@@ -40,6 +40,7 @@ _EMOJI_FILE = re.compile(
 _TINY_STYLE = re.compile(
     r"(?<![-\w])(?:width|height)\s*:\s*[0-3](?:\.\d*)?(?:px|\s*(?:;|$|!))", re.IGNORECASE
 )
+_PIXELS = re.compile(r"\s*(\d{1,5})(?:\.\d{0,10})?\s*(?:px)?\s*", re.ASCII)
 _IMAGE_NAME = re.compile(r"\.(?:jpe?g|png|gif|webp|avif)(?:[?#]|$)", re.IGNORECASE)
 _IMAGE_TYPE = re.compile(r"image(?:/|$)", re.IGNORECASE)
 _VECTOR = re.compile(r"\.svgz?(?:[?#]|$)", re.IGNORECASE)
@@ -54,7 +55,7 @@ Attributes = Mapping[str, str | None]
 
 def of_image(image: Attributes, base: str) -> Picture | None:
     """Give the real picture of an <img>, lazy loading undone, in the best size that it offers."""
-    width, height = _pixels(image.get("width")), _pixels(image.get("height"))
+    width, height = pixels(image.get("width")), pixels(image.get("height"))
     alt = tidy(image.get("alt") or "")
     sets = (candidates(image.get(name) or "", base, width) for name in _LAZY_SETS)
     offered = next((found for found in sets if found), [])
@@ -72,6 +73,12 @@ def of_image(image: Attributes, base: str) -> Picture | None:
     urls = [absolute(name, base) for name in names if name] + [url for url, _ in offered]
     url = next((url for url in urls if url), "")
     return Picture(url=url, alt=alt, width=width, height=height) if url else None
+
+
+def pixels(value: str | None) -> int | None:
+    """Read a width or height; `100%` and `auto` say nothing in pixels."""
+    match = _PIXELS.fullmatch(value or "")
+    return int(match[1]) if match else None
 
 
 def candidates(srcset: str, base: str, shown: int | None) -> list[tuple[str, int]]:
@@ -108,7 +115,7 @@ def best_of(sized: Iterable[tuple[str, int]]) -> tuple[str, int]:
 
 def is_tracker(image: Attributes) -> bool:
     """Tell a tracking pixel."""
-    sizes = (_pixels(image.get("width")), _pixels(image.get("height")))
+    sizes = (pixels(image.get("width")), pixels(image.get("height")))
     if any(size is not None and size <= _PIXEL for size in sizes):
         return True
     return bool(_TINY_STYLE.search(image.get("style") or "") or _TRACKER.search(_address(image, "src")))
@@ -149,12 +156,6 @@ def of_media(files: Iterable[Media], base: str) -> Picture | None:
         return None
     best, _ = best_of((picture.url, picture.width or 0) for picture in pictures)
     return next(picture for picture in pictures if picture.url == best)
-
-
-def _pixels(value: str | None) -> int | None:
-    """Read a width or height attribute; `100%` and `auto` say nothing in pixels."""
-    match = re.fullmatch(r"\s*(\d{1,5})(?:\.\d*)?\s*(?:px)?\s*", value or "")
-    return int(match[1]) if match else None
 
 
 def _address(image: Attributes, name: str) -> str:

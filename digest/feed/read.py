@@ -55,6 +55,8 @@ class Reading:
     """In the feed's order."""
     complaints: tuple[str, ...]
     title: str
+    next_url: str = ""
+    """Where a JSON Feed goes on."""
 
 
 def read(body: bytes, headers: Mapping[str, str], *, url: str, now: datetime) -> Reading:
@@ -84,6 +86,7 @@ def read(body: bytes, headers: Mapping[str, str], *, url: str, now: datetime) ->
         articles=tuple(articles.values()),
         complaints=tuple(complaints),
         title=shortened(_plain(feed.title), _LONGEST_TITLE),
+        next_url=absolute(feed.next_url, url) if feed.next_url else "",
     )
 
 

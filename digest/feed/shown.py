@@ -5,6 +5,12 @@ Texts are as the feed wrote them; nothing is cleaned, resolved or judged yet.
 
 from dataclasses import dataclass
 from time import struct_time
+from typing import TypeVar
+
+MOST_ITEMS = 10_000
+"""Whole archives have some thousands; more are an accident that would fill the memory."""
+
+Each = TypeVar("Each")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,3 +71,12 @@ class Feed:
     """The site's own page, empty where the feed does not name it."""
     items: tuple[Item, ...]
     complaints: tuple[str, ...] = ()
+    next_url: str = ""
+    """Its next page as a JSON Feed names it. Where other feeds name theirs is `paging`'s to find."""
+
+
+def limited(items: list[Each]) -> tuple[list[Each], tuple[str, ...]]:
+    """Give the items that are read, and a complaint where there are more."""
+    if len(items) <= MOST_ITEMS:
+        return items, ()
+    return items[:MOST_ITEMS], (f"It lists {len(items):,} items; the first {MOST_ITEMS:,} were read.",)

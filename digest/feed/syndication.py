@@ -14,8 +14,9 @@ from xml.sax import SAXParseException
 import feedparser
 
 from digest.errors import FeedError
+from digest.feed.picture import pixels
 from digest.feed.repair import ROOT, repaired
-from digest.feed.shown import Feed, Item, Media, When, Written
+from digest.feed.shown import Feed, Item, Media, When, Written, limited
 from digest.feed.sniff import ITEM_END, ITEM_START, is_wide
 from digest.feed.text import decoded, identifier, tidy
 
@@ -26,8 +27,6 @@ _ADDRESS = re.compile(r"[<(]?[^\s<>()@]+@[^\s<>()@]+[>)]?")
 _LONGEST_NAMES = 2_000
 # feedparser gives categories of Media RSS, which sort videos and no articles, this scheme.
 _MEDIA_SCHEME = "search.yahoo.com/mrss"
-# Whole archives have some thousands; more are an accident that would fill the memory.
-_MOST_ITEMS = 10_000
 _NO_FEED = "What came is XML but no feed; check that the address is the feed's own."
 
 
@@ -61,15 +60,14 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Feed:
         if entries and _ends_within_an_item(body):
             entries.pop()
             complaints.append("Its end is missing; the last item was cut and is left out.")
-    if len(entries) > _MOST_ITEMS:
-        complaints.append(f"It lists {len(entries):,} items; the first {_MOST_ITEMS:,} were read.")
+    entries, surplus = limited(entries)
     channel = result.feed
     by = _names(channel) if version.startswith("atom") else ""
     return Feed(
         title=_written(channel, "title"),
         link=_text(channel, "link"),
-        items=tuple(_item(entry, by) for entry in entries[:_MOST_ITEMS]),
-        complaints=tuple(complaints),
+        items=tuple(_item(entry, by) for entry in entries),
+        complaints=(*complaints, *surplus),
     )
 
 
@@ -206,14 +204,9 @@ def _featured(entry: dict[str, Any]) -> tuple[Media, ...]:
             url=_text(each, "url"),
             type=_text(each, "medium") or _text(each, "type") or kind,
             alt=alt,
-            width=_pixels(each, "width"),
-            height=_pixels(each, "height"),
+            width=pixels(_text(each, "width")),
+            height=pixels(_text(each, "height")),
         )
         for group, kind in ((contents, ""), (_list(entry, "media_thumbnail"), "image"))
         for each in group
     )
-
-
-def _pixels(where: dict[str, Any], key: str) -> int | None:
-    value = _text(where, key)
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 6 else None  # noqa: PLR2004 - 99,999

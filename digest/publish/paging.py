@@ -51,6 +51,7 @@ class _Page:
     body: bytes
     url: str
     guids: frozenset[str]
+    next_url: str
     reaches: bool = False
 
 
@@ -79,13 +80,17 @@ class Walk:
             return self._trail(1, reaches=True)
         if self.gap and not self.keen and await self._meets_known(listed, above=True):
             return self._trail(1)
-        return await self._on(_Page(body=first.body, url=first.url, guids=frozenset(self._found)))
+        return await self._on(
+            _Page(body=first.body, url=first.url, guids=frozenset(self._found), next_url=reading.next_url)
+        )
 
     async def _on(self, page: _Page) -> Trail:
         first = page.url
         self._asked = {first}
         for pages in range(1, MOST_PAGES):
-            further = paging.further(page.body, here=page.url, first=first, number=pages)
+            further = paging.further(
+                page.body, here=page.url, first=first, number=pages, next_url=page.next_url
+            )
             if further is None:
                 return await self._at_end(pages, sure=pages > 1)
             try:
@@ -115,7 +120,8 @@ class Walk:
             return None
         if not answer.came:
             raise FeedError(answer.reason)
-        listed = (await read(answer.body, answer.headers, url=answer.url, now=self.now)).articles
+        found = await read(answer.body, answer.headers, url=answer.url, now=self.now)
+        listed = found.articles
         if not listed:
             return None
         guids = frozenset(article.guid for article in listed)
@@ -127,7 +133,7 @@ class Walk:
             raise FeedError(f"{public(answer.url)} was cut off.")
         self._asked.add(answer.url)
         reaches = await self._meets_known(listed)
-        return _Page(body=answer.body, url=answer.url, guids=guids, reaches=reaches)
+        return _Page(body=answer.body, url=answer.url, guids=guids, next_url=found.next_url, reaches=reaches)
 
     def _trail(self, pages: int, *, reaches: bool = False, broken: str = "") -> Trail:
         return Trail(articles=tuple(self._found.values()), pages=pages, reaches=reaches, broken=broken)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.feed.paging import Further, Sort, further, gap, oldest, own_path
+from digest.feed.read import read
 from digest.feed.sniff import is_whole
 from digest.model import Article
 
@@ -18,8 +19,10 @@ HERE = "https://ledger.example/news.xml"
 ATOM = b'<feed xmlns="http://www.w3.org/2005/Atom">%s<entry><title>One</title>%s</entry>%s</feed>'
 
 
-def after(body: bytes, *, here: str = HERE, first: str = "", number: int = 1) -> Further | None:
-    return further(body, here=here, first=first or here, number=number)
+def after(
+    body: bytes, *, here: str = HERE, first: str = "", number: int = 1, next_url: str = ""
+) -> Further | None:
+    return further(body, here=here, first=first or here, number=number, next_url=next_url)
 
 
 def named(url: str) -> Further:
@@ -118,14 +121,21 @@ def test_a_feed_leads_to_no_other_host(target: str) -> None:
 
 def test_a_json_feed_names_its_next_page() -> None:
     body = b'{"version": "https://jsonfeed.org/version/1.1", "next_url": "/feed.json?page=2", "items": []}'
-    assert after(body) == named("https://ledger.example/feed.json?page=2")
-    assert after(b'{"next_url": 7}') is None
-    assert after(b'{"next_url": "/2", ') is None
+    reading = read(body, {}, url=HERE, now=NOW)
+    assert after(body, next_url=reading.next_url) == named("https://ledger.example/feed.json?page=2")
+    assert after(body, next_url="https://elsewhere.example/feed.json?page=2") is None
+    assert after(body) is None
+
+
+@pytest.mark.parametrize("target", ["7", '""', '"file:///etc/passwd"'])
+def test_what_is_no_web_address_is_no_next_page_of_a_json_feed(target: str) -> None:
+    body = b'{"version": "https://jsonfeed.org/version/1.1", "next_url": %s}' % target.encode()
+    assert read(body, {}, url="file:///feed.json", now=NOW).next_url == ""
 
 
 @given(st.binary(max_size=400))
 def test_no_bytes_make_it_raise(body: bytes) -> None:
-    for shown in (body, atom() + body, b"<feed><link rel=" + body, b'{"next_url":' + body):
+    for shown in (body, atom() + body, b"<feed><link rel=" + body):
         found = after(shown, here="https://ledger.example/feed/")
         assert found is None or found.url.startswith("https://ledger.example/")
         is_whole(shown)

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from digest.errors import FeedError
-from digest.feed import syndication
+from digest.feed import jsonfeed, syndication
 from digest.feed.read import Reading, read
 from digest.model import Article
 
@@ -584,6 +584,15 @@ def test_a_header_names_the_encoding_of_what_is_not_utf_8() -> None:
 
 def test_a_feed_of_ten_thousand_items_and_more_is_read_to_that_number_and_reported() -> None:
     feed = syndication.parse(rss(*["<guid>g</guid>"] * 10_001), {})
+    assert len(feed.items) == 10_000
+    assert feed.complaints == ("It lists 10,001 items; the first 10,000 were read.",)
+
+
+def test_so_is_a_json_feed_of_as_many() -> None:
+    items = [{"id": "g"}] * 10_001
+    feed = jsonfeed.parse(
+        json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": items}).encode()
+    )
     assert len(feed.items) == 10_000
     assert feed.complaints == ("It lists 10,001 items; the first 10,000 were read.",)
 
