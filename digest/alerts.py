@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 import structlog
 
@@ -99,7 +100,8 @@ class Alerts:
 
     async def over(self, key: str, now: datetime, *, quietly: bool = False) -> None:
         """Tell that a trouble is over, if it was one. `quietly` where something else tells how it went on."""
-        await self.end(key, now, but=lambda other: other != _key(key), quietly=quietly)
+        key = _key(key)
+        await self.end(key, now, but=lambda other: other != key, quietly=quietly)
 
     async def end(
         self,
@@ -116,7 +118,7 @@ class Alerts:
         """
         await self._troubles.load(now)
         over = []
-        for trouble in self._troubles.beginning(_key(prefix)):
+        for trouble in self._troubles.beginning(clean(prefix)):
             if but(trouble.key):
                 self._calm_since.pop(trouble.key, None)
             elif now - self._calm_since.setdefault(trouble.key, now) >= calm:
@@ -208,6 +210,15 @@ def _spoken(subject: str, text: str) -> str:
     return f"{subject}\n\n{text.rstrip()}\n"
 
 
+def among(keys: Iterable[str]) -> Callable[[str], bool]:
+    """Give what tells for `Alerts.end` whether a trouble has one of these keys."""
+    return {_key(key) for key in keys}.__contains__
+
+
 def _key(key: str) -> str:
-    """Cut a key to what a database's index holds."""
-    return clean(key)[:KEY_CHARACTERS]
+    """Shorten a key to what a database's index holds, and leave it apart from every other."""
+    key = clean(key)
+    if len(key) <= KEY_CHARACTERS:
+        return key
+    hashed = sha256(key.encode()).hexdigest()
+    return f"{key[: KEY_CHARACTERS - len(hashed)]}{hashed}"

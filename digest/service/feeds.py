@@ -3,7 +3,7 @@
 import asyncio
 from datetime import datetime, timedelta
 
-from digest.alerts import Alerts
+from digest.alerts import Alerts, among
 from digest.config import Newsletter
 from digest.desk import Desk
 from digest.feed.standing import TROUBLES, FeedHealth, State, standing
@@ -14,6 +14,9 @@ from digest.store import health
 COLLECT_EVERY = timedelta(minutes=15)
 RETRY_FEED = timedelta(minutes=5)
 """How often a feed that failed before a slot is tried again."""
+
+KEYS = {State.DOWN: "feed:", State.GONE: "gone:", State.BLOCKED: "blocked:", State.STALE: "silent:"}
+"""How the keys of each kind of trouble begin: what turns into another kind is told at once."""
 
 SAID = {
     State.DOWN: "is down",
@@ -76,22 +79,18 @@ class Feeds:
         return {one.url: one.error for one in collected if one.error}
 
     async def _tell_of_trouble(self, feeds: list[FeedHealth], now: datetime) -> None:
-        failing = set()
-        silent = set()
+        lasting = set[str]()
         for feed in feeds:
             judged, url = standing(feed, now), public(feed.url)
-            is_silent = judged.state is State.STALE
-            key = f"silent:{url}" if is_silent else f"feed:{url}"
             if judged.state in TROUBLES:
-                subject = f"The feed {url} {SAID[judged.state]}"
-                await self._alerts.alert(key, subject, judged.todo, now, once=is_silent)
+                key, subject = f"{KEYS[judged.state]}{url}", f"The feed {url} {SAID[judged.state]}"
+                await self._alerts.alert(key, subject, judged.todo, now, once=judged.state is State.STALE)
+                lasting.add(key)
             if feed.failures or feed.gone:
-                failing.add(f"feed:{url}")
-            if is_silent or feed.failures:
-                # While it fails nobody knows whether it has something new.
-                silent.add(f"silent:{url}")
-        await self._alerts.end("feed:", now, but=failing.__contains__)
-        await self._alerts.end("silent:", now, but=silent.__contains__)
+                # While it fails, in whatever way, nobody knows whether it has something new.
+                lasting |= {f"{begin}{url}" for begin in KEYS.values()}
+        for begin in KEYS.values():
+            await self._alerts.end(begin, now, but=among(lasting))
 
     async def _tell_of_gaps(self, feeds: list[FeedHealth], now: datetime) -> None:
         """Tell of each gap once, and of its end: a later fetch may close it."""
@@ -99,7 +98,7 @@ class Feeds:
         for key, feed in known.items():
             subject = f"Articles of {public(feed.url)} may be missing"
             await self._alerts.alert(key, subject, feed.gap, now, once=True)
-        await self._alerts.end("gap:", now, but=known.__contains__)
+        await self._alerts.end("gap:", now, but=among(known))
 
     async def _tell_of_questions(self, now: datetime) -> None:
         """Tell of articles of which an editor has to say whether they are news."""
@@ -111,7 +110,7 @@ class Feeds:
                 "them in, `digest articles accept --none` leaves them out."
             )
             await self._alerts.alert(f"asked:{name}", f"{name}: articles in question", text, now)
-        await self._alerts.end("asked:", now, but={f"asked:{name}" for name in counted}.__contains__)
+        await self._alerts.end("asked:", now, but=among(f"asked:{name}" for name in counted))
 
     def _health(self) -> list[FeedHealth]:
         with self._desk.store.read() as session:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from digest.alerts import CALM, Alerts
+from digest.alerts import CALM, Alerts, among
 from digest.config import Newsletter
 from digest.desk import Desk
 from digest.duties import Act, Duty, Plan, duties, waits_for_check
@@ -54,7 +54,7 @@ class Look:
         """Tell which troubles of slots are over because nothing is to be done about those slots any more."""
         now, name = self._desk.clock(), newsletter.name
         awaited = {f"await:{name} {duty.slot.name}" for duty in found if duty.act is Act.AWAIT}
-        await self._alerts.end(f"await:{name} ", now, but=awaited.__contains__)
+        await self._alerts.end(f"await:{name} ", now, but=among(awaited))
         open_now = tuple(f"trouble:{name} {duty.slot.name}:" for duty in found)
         await self._alerts.end(f"trouble:{name} ", now, but=lambda key: key.startswith(open_now), calm=CALM)
         if not any(duty.act in {Act.PUBLISH, Act.AWAIT} for duty in found):

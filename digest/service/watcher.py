@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from digest.alerts import Alerts
+from digest.alerts import Alerts, among
 from digest.desk import Desk
 from digest.model import Issue, IssueState
 from digest.publish.report import report
@@ -78,7 +78,7 @@ class Watcher:
             if one.text:
                 await self._alerts.alert(one.key, one.subject, one.text, now)
         for kind in KINDS:
-            await self._alerts.end(kind, now, but=found.__contains__)
+            await self._alerts.end(kind, now, but=among(found))
         await self._alerts.catch_up(now)
 
     def _see(self, now: datetime) -> Seen:

@@ -161,3 +161,34 @@ async def test_a_feed_that_is_gone_is_told_at_once_and_left_alone_for_a_day(
         room.site.up()
         await live_at(service, room.clock, NEXT.instant + 2 * HOUR)
         assert room.issue(NEXT).state is IssueState.SENT
+
+
+@ON_SQLITE
+async def test_a_trouble_that_turns_into_another_is_told_at_once_and_each_once(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path, now=SLOT.instant + HOUR) as room:
+        service = room.service()
+        await live(service)
+        down, blocked, gone = (
+            f"The feed {room.site.feed_url} is {how}" for how in ("down", "refused to us by its site", "gone")
+        )
+        room.site.down()
+        await live_until(service, room.clock, SLOT.instant + 4 * HOUR, every=15)
+        for status in (403, 500, 403, 410):
+            room.site.down(status=status)
+            await live_at(service, room.clock, room.clock() + 15 * MINUTE)
+        assert room.told == [down, blocked, gone]
+        room.site.up()
+        await live_at(service, room.clock, room.clock() + 25 * HOUR)
+        ends = [subject for subject in room.told if subject.startswith("Over: The feed")]
+        assert sorted(ends) == [f"Over: {one}" for one in (down, gone, blocked)]
+
+
+@ON_SQLITE
+async def test_feeds_whose_long_addresses_begin_alike_are_told_apart(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path, now=SLOT.instant + HOUR) as room:
+        room.feeds = [f"{room.site.base}/{'long' * 200}/{end}" for end in ("one", "two")]
+        service = room.service()
+        await live_at(service, room.clock, room.clock(), room.clock() + 15 * MINUTE)
+        assert room.told == [f"The feed {feed} is down" for feed in room.feeds]
