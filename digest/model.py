@@ -4,10 +4,13 @@ All times are aware and in UTC unless a name says otherwise. A slot's name is lo
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, IntEnum
 from hashlib import sha256
+from typing import Self
+
+from digest import steady
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +44,16 @@ class Article:
     """Behind a password: never mailed."""
 
     @property
+    def steady(self) -> Self:
+        """The same with addresses that stay while what they lead to does."""
+        picture = self.picture and replace(self.picture, url=steady.picture(self.picture.url))
+        return replace(self, link=steady.link(self.link), picture=picture)
+
+    @property
     def fingerprint(self) -> str:
         """Changes when a reader would see a difference. Comment counts move all day and do not count."""
-        shown = (self.link, self.title, self.author, self.categories, self.excerpt, self.picture)
+        it = self.steady
+        shown = (it.link, it.title, it.author, it.categories, it.excerpt, it.picture)
         return sha256(repr(shown).encode()).hexdigest()[:32]
 
 

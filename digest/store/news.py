@@ -39,7 +39,10 @@ def changes(was: dict[int, LedgerArticle], changed: Sequence[LedgerArticle]) -> 
 
 
 def _fields(was: LedgerArticle | None, article: LedgerArticle) -> tuple[str, ...]:
-    return tuple(name for name in FIELDS if was and getattr(was, name) != getattr(article, name))
+    if was is None:
+        return ()
+    before, now = was.steady, article.steady
+    return tuple(name for name in FIELDS if getattr(before, name) != getattr(now, name))
 
 
 def vanished(session: Session, feed_id: int, now: datetime) -> tuple[LedgerArticle, ...]:

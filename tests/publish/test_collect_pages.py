@@ -119,6 +119,33 @@ async def test_an_issue_that_was_decided_with_a_pages_picture_keeps_its_approval
 
 
 @ON_SQLITE
+async def test_a_new_signature_of_a_picture_is_no_edit_and_another_picture_is(
+    store: Store, tmp_path: Path
+) -> None:
+    def signed(name: str, signature: str) -> str:
+        return (
+            f'<img src="https://cdn.ledger.example/{name}.jpg?Expires={signature}" width="800" height="600">'
+        )
+
+    async with press(store, tmp_path) as room:
+        ferry(room).text = signed("ferry", "1764000000&Signature=one")
+        await once(room)
+        newsletter = room.desk().settings.newsletter[0]
+        made = draft(room.desk(), newsletter, SLOT)
+        with store.write() as session:
+            issues.approve(session, made.issue, room.clock())
+        ferry(room).text = signed("ferry", "1764003600&Signature=two")
+        collected = await once(room, conditional=False)
+        assert collected.changes == ()
+        assert pictures(room)["ferry-runs-again"].endswith("Signature=two")
+        assert draft(room.desk(), newsletter, SLOT).issue.state is IssueState.APPROVED
+        ferry(room).text = signed("pier", "1764007200&Signature=three")
+        [change] = (await once(room, conditional=False)).changes
+        assert change.fields == ("picture",)
+        assert draft(room.desk(), newsletter, SLOT).issue.state is IssueState.DRAFT
+
+
+@ON_SQLITE
 async def test_a_picture_that_is_on_every_page_is_on_none(store: Store, tmp_path: Path) -> None:
     async with press(store, tmp_path) as room:
         ferry(room).image = FERRY
