@@ -1,6 +1,6 @@
 """What a fetch changes in the ledger, in one transaction: a good one, a failure, "not modified"."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -100,6 +100,9 @@ def take_in(
         moves.note(session, feed_id, feed.address, outcome.permanent_url)
         was = news.before(session, feed_id, guids)
         arrived = articles.upsert(session, feed_id, trail.articles, now, whole=not damaged)
+        if trail.late:
+            late = articles.upsert(session, feed_id, trail.late, now, whole=False)
+            arrived = replace(arrived, new=arrived.new + late.new)
         return Taken(
             arrived=arrived,
             changes=news.changes(was, arrived.changed),

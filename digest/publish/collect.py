@@ -126,7 +126,14 @@ async def _one(
             read = await reading(outcome.body, outcome.headers, url=outcome.url, now=now)
             await whereabouts.recognise(desk, asked, read.articles)
             walk = Walk(
-                desk=desk, http=http, status=status, gap=feed.gap, keen=keen, now=now, on_page=on_page
+                desk=desk,
+                http=http,
+                status=status,
+                gap=feed.gap,
+                keen=keen,
+                thorough=not conditional,
+                now=now,
+                on_page=on_page,
             )
             trail = await walk.down(outcome, read)
             damaged = bool(read.complaints)
@@ -143,7 +150,7 @@ async def _one(
                 pages=trail.pages,
                 gap=taken.gap,
                 complaints=read.complaints,
-                shown=trail.articles,
+                shown=trail.articles + trail.late,
             )
     except FeedError as error:
         reason, pause, gone = str(error), timedelta(), False

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import httpx2
@@ -11,7 +11,7 @@ from digest.config import SAMPLE_FEED
 from digest.desk import Desk
 from digest.errors import FeedError
 from digest.feed import paging
-from digest.feed.ask import MISSING, ask
+from digest.feed.ask import MISSING, Answer, ask
 from digest.feed.fetch import FETCH_SECONDS, MOST_BYTES, Fetched
 from digest.feed.paging import Further, Sort
 from digest.feed.read import Reading
@@ -25,11 +25,15 @@ from digest.store.gaps import Gap
 MOST_PAGES = 20
 """Of one feed in one run: two hundred articles of WordPress' ten a page."""
 
+WALK_SECONDS = 90.0
+"""What a feed's further pages may take in one run; where they take longer, the next run goes on."""
+
 LEAST_LISTED = 2
 """A feed of one item shows its newest and never more: that something was missed cannot be told by it."""
 
 UNPAGED = "all that the feed lists is new, and it has no further page; have the site list more items in it."
 CIRCLE = "the feed's pages lead in a circle."
+SLOW = f"its further pages took longer than {WALK_SECONDS:g} seconds; see whether the site is slow."
 LIMIT = f"it is further back than {MOST_PAGES} pages; have the site list more items in its feed."
 
 
@@ -44,6 +48,8 @@ class Trail:
     """Whether they lead down to what was known, or to the feed's very end: nothing is missing."""
     broken: str = ""
     """Why they end before that, in a sentence. Neither of both where that was not tried."""
+    late: tuple[Article, ...] = ()
+    """What one page further down is new, though it stands above what is known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,28 +71,32 @@ class Walk:
     gap: Gap | None
     keen: bool
     """Whether an open gap is worth several pages now."""
+    thorough: bool
+    """Whether to look one page further than what is known: a late article stands where its date puts it."""
     now: datetime
     on_page: Callable[[], None]
+    seconds: float = WALK_SECONDS
     _found: dict[str, Article] = field(default_factory=dict, init=False)
     _asked: set[str] = field(default_factory=set, init=False)
+    _until: float = field(default=0, init=False)
 
     async def down(self, first: Fetched, reading: Reading) -> Trail:
         """Read on where the oldest item is new, one page after the other, until one is known."""
         listed = reading.articles
         self._found = {article.guid: article for article in listed}
+        self._asked = {first.url}
+        self._until = asyncio.get_running_loop().time() + self.seconds
         if self.status.first_fetched_at is None or self.status.url == SAMPLE_FEED or not listed:
             return self._trail(1)
+        page = _Page(body=first.body, url=first.url, guids=frozenset(self._found), next_url=reading.next_url)
         if await self._meets_known(listed):
-            return self._trail(1, reaches=True)
+            return await self._reached(1, page, first.url)
         if self.gap and not self.keen and await self._meets_known(listed, above=True):
             return self._trail(1)
-        return await self._on(
-            _Page(body=first.body, url=first.url, guids=frozenset(self._found), next_url=reading.next_url)
-        )
+        return await self._on(page)
 
     async def _on(self, page: _Page) -> Trail:
         first = page.url
-        self._asked = {first}
         for pages in range(1, MOST_PAGES):
             further = paging.further(
                 page.body, here=page.url, first=first, number=pages, next_url=page.next_url
@@ -105,25 +115,34 @@ class Walk:
                 # It knows no pages, and gives the first one whatever it is asked; or the last one.
                 return await self._at_end(pages, sure=pages > 1)
             if found.reaches:
-                return self._trail(pages + 1, reaches=True)
+                return await self._reached(pages + 1, found, first)
             page = found
         return self._trail(MOST_PAGES, broken=LIMIT)
 
+    async def _reached(self, pages: int, page: _Page, first: str) -> Trail:
+        """End where something known was met, with what is late one page further, if that page comes."""
+        trail = self._trail(pages, reaches=True)
+        further = paging.further(page.body, here=page.url, first=first, number=pages, next_url=page.next_url)
+        if further is None or not self.thorough:
+            return trail
+        try:
+            answered = await self._read(further)
+        except FeedError:
+            return trail
+        if answered is None:
+            return trail
+        # It is one more page, which some cache may hold since yesterday: that it does not list something, or
+        # lists it in other words, says nothing.
+        late = await asyncio.to_thread(self._late, answered[1].articles)
+        return replace(trail, pages=pages + 1, late=late)
+
     async def _turn(self, further: Further, before: _Page) -> _Page | None:
         """Read one page on; None past the end. Raises FeedError where it does not come."""
-        if further.url in self._asked:
-            raise FeedError(CIRCLE)
-        self._asked.add(further.url)
-        self.on_page()
-        answer = await ask(self.http, further.url, seconds=FETCH_SECONDS, most=MOST_BYTES)
-        if answer.status in MISSING and further.sort is not Sort.NAMED:
+        answered = await self._read(further)
+        if answered is None:
             return None
-        if not answer.came:
-            raise FeedError(answer.reason)
-        found = await read(answer.body, answer.headers, url=answer.url, now=self.now)
+        answer, found = answered
         listed = found.articles
-        if not listed:
-            return None
         guids = frozenset(article.guid for article in listed)
         if not guids - self._found.keys() and guids != before.guids:
             raise FeedError(CIRCLE)
@@ -134,6 +153,24 @@ class Walk:
         self._asked.add(answer.url)
         reaches = await self._meets_known(listed)
         return _Page(body=answer.body, url=answer.url, guids=guids, next_url=found.next_url, reaches=reaches)
+
+    async def _read(self, further: Further) -> tuple[Answer, Reading] | None:
+        """Ask for a page, and give what it lists; None past the end. Raises FeedError."""
+        if further.url in self._asked:
+            raise FeedError(CIRCLE)
+        self._asked.add(further.url)
+        self.on_page()
+        try:
+            async with asyncio.timeout_at(self._until):
+                answer = await ask(self.http, further.url, seconds=FETCH_SECONDS, most=MOST_BYTES)
+                if answer.status in MISSING and further.sort is not Sort.NAMED:
+                    return None
+                if not answer.came:
+                    raise FeedError(answer.reason)
+                reading = await read(answer.body, answer.headers, url=answer.url, now=self.now)
+        except TimeoutError:
+            raise FeedError(SLOW) from None
+        return (answer, reading) if reading.articles else None
 
     def _trail(self, pages: int, *, reaches: bool = False, broken: str = "") -> Trail:
         return Trail(articles=tuple(self._found.values()), pages=pages, reaches=reaches, broken=broken)
@@ -152,6 +189,16 @@ class Walk:
             if gaps.newest(session, self.status.id, before=self._below) is None:
                 return False
             return len(self._found) >= max(LEAST_LISTED, gaps.window(session, self.status.id))
+
+    def _late(self, listed: Sequence[Article]) -> tuple[Article, ...]:
+        """Give what is new above the last that is known under its date: below it nobody has looked yet."""
+        with self.desk.store.read() as session:
+            dates = gaps.dates(session, self.status.id, {article.guid for article in listed})
+        stand = [
+            place for place, article in enumerate(listed) if dates.get(article.guid) == article.published_at
+        ]
+        above = listed[: max(stand, default=0)]
+        return tuple(one for one in above if one.guid not in dates and one.guid not in self._found)
 
     def _had_older(self) -> bool:
         oldest = min(article.published_at for article in self._found.values())
@@ -173,5 +220,5 @@ class Walk:
             if not gaps.is_known(session, self.status.id, last.guid, path, before=before):
                 return False
             # One that was given a new date has moved up, and proves nothing about what stood above it.
-            dated = gaps.dated(session, self.status.id, last.guid)
+            dated = gaps.dates(session, self.status.id, {last.guid}).get(last.guid)
             return dated is None or last.published_at in {dated, self.now}

@@ -4,6 +4,7 @@ A gap is remembered from when it arose. What was seen before that lies below it,
 leads down to any of it has closed it.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -62,10 +63,10 @@ def is_known(session: Session, feed_id: int, guid: str, path: str, *, before: da
     )
 
 
-def dated(session: Session, feed_id: int, guid: str) -> datetime | None:
-    """Give the date under which a feed has shown an article; None where it shows none by that guid."""
-    mine = (ArticleRow.feed_id == feed_id, ArticleRow.guid == guid)
-    return session.exec(select(ArticleRow.published_at).where(*mine)).one_or_none()
+def dates(session: Session, feed_id: int, guids: Collection[str]) -> dict[str, datetime]:
+    """Give the dates under which a feed has shown articles, by the guids by which it has shown any."""
+    mine = (ArticleRow.feed_id == feed_id, col(ArticleRow.guid).in_(guids))
+    return dict(session.exec(select(ArticleRow.guid, ArticleRow.published_at).where(*mine)).all())
 
 
 def has_older(session: Session, feed_id: int, than: datetime) -> bool:

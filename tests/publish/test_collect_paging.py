@@ -1,6 +1,7 @@
 """Collecting on: what has fallen off a feed's first page is read from the next, and a gap is told."""
 
 import random
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -10,8 +11,10 @@ import pytest
 from feed_site import Answer, Story
 from press import ON_SQLITE, Press, press, utc
 
-from digest.publish import Collected, collect
-from digest.publish.paging import MOST_PAGES
+from digest.feed.fetch import Fetched, Validators, client, fetch
+from digest.publish import Collected, booking, collect
+from digest.publish.paging import MOST_PAGES, Walk
+from digest.publish.reading import reading
 from digest.store import articles, gaps
 from digest.store.database import Store
 from digest.store.gaps import Gap
@@ -79,13 +82,12 @@ async def test_a_burst_is_read_on_until_an_article_is_known(store: Store, tmp_pa
         assert not vanished(room)
 
 
-@pytest.mark.parametrize("conditional", [True, False])
-async def test_no_page_is_asked_that_is_not_needed(store: Store, tmp_path: Path, conditional: bool) -> None:
+async def test_no_page_is_asked_that_is_not_needed(store: Store, tmp_path: Path) -> None:
     async with press(store, tmp_path) as room:
         await ready(room)
         burst(room, PER_PAGE - 1)
         with counting(room) as asked:
-            await once(room, conditional=conditional)
+            await once(room)
         assert asked == ["/feed"]
 
 
@@ -159,6 +161,116 @@ async def test_a_site_that_has_moved_is_known_by_its_paths(store: Store, tmp_pat
         with counting(room) as asked:
             assert (await once(room)).gap == ""
         assert asked == ["/feed"]
+
+
+# One page further, before an issue.
+
+
+async def grown(room: Press, paged: str = "wordpress") -> None:
+    """A site whose second page has been its first."""
+    await ready(room, paged)
+    burst(room, 3, "middle")
+    await once(room)
+    burst(room, 3)
+    await once(room)
+
+
+@pytest.mark.parametrize("paged", ["wordpress", "names"])
+async def test_an_article_that_comes_late_below_the_first_page_is_read_before_an_issue(
+    store: Store, tmp_path: Path, paged: str
+) -> None:
+    async with press(store, tmp_path) as room:
+        await grown(room, paged)
+        came = room.publish("embargo-lifted", minutes_ago=90).slug
+        await once(room)
+        assert came not in known(room)
+        with counting(room) as asked:
+            collected = await once(room, conditional=False)
+        assert asked == ["/feed", "/feed?paged=2"]
+        assert collected.arrived is not None
+        assert [article.guid for article in collected.arrived.new] == [came]
+        assert collected.gap == ""
+
+
+async def test_what_nobody_has_looked_at_further_down_is_no_news(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room)
+        before = known(room)
+        with counting(room) as asked:
+            await once(room, conditional=False)
+        assert asked == ["/feed", "/feed?paged=2"]
+        assert known(room) == before
+        burst(room, 2)
+        await once(room, conditional=False)
+        assert len(known(room)) == len(before) + 2
+
+
+async def test_an_article_that_was_dated_back_proves_nothing_about_those_above_it(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room)
+        burst(room, 1)
+        await once(room)
+        before = known(room)
+        moved = next(story for story in room.site.stories if story.slug == "old-2")
+        moved.published_at -= DAY
+        await once(room, conditional=False)
+        assert known(room) == before
+
+
+@pytest.mark.parametrize("status", [404, 500])
+async def test_one_page_further_that_does_not_come_is_no_gap(
+    store: Store, tmp_path: Path, status: int
+) -> None:
+    async with press(store, tmp_path) as room:
+        await grown(room, "names")
+        room.site.down("/feed?paged=2", status)
+        collected = await once(room, conditional=False)
+        assert (collected.gap, collected.error, gap(room)) == ("", "", None)
+
+
+async def test_a_page_further_that_is_out_of_some_cache_changes_nothing_that_is_known(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        await grown(room)
+        stale = room.site.answer("/feed?paged=2", {}).body.replace(b"Middle", b"Muddle")
+        room.site.answers["/feed?paged=2"] = Answer(body=stale)
+        burst(room, 2, "newest")
+        await once(room, conditional=False)
+        with room.store.read() as session:
+            assert not [one for one, _ in articles.listing(session, 1000) if "Muddle" in one.title]
+        assert vanished(room) == set()
+
+
+async def test_pages_that_take_too_long_are_a_gap_and_what_came_before_them_is_kept(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room)
+        burst(room, 11)
+        room.site.hold["/feed?paged=3"] = threading.Event()
+        desk = room.desk()
+        opened = booking.opened(desk, room.site.feed_url, room.clock())
+        async with client("https://ledger.example", room.site.feed_url) as http:
+            first = await fetch(http, room.site.feed_url, Validators(), now=room.clock())
+            assert isinstance(first, Fetched)
+            listed = await reading(first.body, first.headers, url=first.url, now=room.clock())
+            walk = Walk(
+                desk=desk,
+                http=http,
+                status=opened.status,
+                gap=None,
+                keen=True,
+                thorough=False,
+                now=room.clock(),
+                on_page=lambda: None,
+                seconds=0.5,
+            )
+            trail = await walk.down(first, listed)
+        assert "took longer" in trail.broken
+        assert (trail.pages, len(trail.articles)) == (2, 2 * PER_PAGE)
 
 
 # Gaps.
