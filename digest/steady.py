@@ -9,7 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 # Where readers come from, who they are, and ways past a cache.
 _PASSING = (
-    r"utm_.*|mtm_.*|pk_.*|(?:fb|g|d)clid|msclkid|yclid|igshid|mc_[ce]id|_g[al]|phpsessid|no-?cache|cache-?buster|_"
+    r"utm_.*|mtm_.*|pk_.*|(?:fb|g|d)clid|msclkid|yclid|igshid|mc_[ce]id|_g[al]"
+    r"|phpsessid|no-?cache|cache-?buster|_"
 )
 # Signatures of Amazon, Google, CloudFront, Azure and their like, with how long they hold, and versions.
 _SIGNED = (
