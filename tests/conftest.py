@@ -11,6 +11,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 import structlog
+from sqlalchemy import make_url
 
 from digest.store.database import Store
 from digest.store.schema import open_store, upgrade
@@ -78,17 +79,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.torture)
 
 
+TEMPLATE = "upgraded"
+"""The database of the server's that has the schema, and nothing in it."""
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database that does not exist yet, or is empty: once of SQLite's, once of PostgreSQL's."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'subscribers.db'}"
         return
-    template = request.getfixturevalue("postgresql")
+    server = request.getfixturevalue("postgresql")
     name = f"t{uuid4().hex}"
-    with psycopg.connect(template.format("postgres").replace("+psycopg", ""), autocommit=True) as server:
-        server.execute(f'CREATE DATABASE "{name}"')
-    yield template.format(name)
+    make(server, name)
+    yield server.format(name)
+
+
+def make(server: str, name: str, template: str = "template1") -> None:
+    """Make a database on a server, as a copy of another."""
+    with psycopg.connect(server.format("postgres").replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
 
 
 @pytest.fixture(scope="session")
@@ -100,13 +111,23 @@ def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.fixture(scope="session")
+def upgraded_server(postgresql: str) -> str:
+    """The server, with a database that has its schema, to copy."""
+    make(postgresql, TEMPLATE)
+    with contextlib.closing(Store(postgresql.format(TEMPLATE))) as fresh:
+        upgrade(fresh, NOW)
+    return postgresql
+
+
 @pytest.fixture
-def store(database: str, upgraded: Path) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest, database: str, upgraded: Path) -> Iterator[Store]:
     """An empty store with its schema, once on SQLite and once on PostgreSQL."""
     if database.startswith("sqlite"):
         shutil.copy(upgraded, database.removeprefix("sqlite:///"))
     else:
-        with contextlib.closing(Store(database)) as fresh:
-            upgrade(fresh, NOW)
+        name = make_url(database).database
+        assert name
+        make(request.getfixturevalue("upgraded_server"), name, TEMPLATE)
     with contextlib.closing(open_store(database)) as opened:
         yield opened
