@@ -6,7 +6,7 @@ Never raises: what cannot be told is logged, tried again, and the work goes on.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -43,14 +43,8 @@ SECONDS = 30
 """What the relay, the command or the pinged page may take."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Owed:
-    """What was to be told and reached nobody. `call` tries again, and says whether it went well."""
-
-    what: str
-    call: Callable[[datetime], Awaitable[bool]]
-    since: datetime
-    next_at: datetime
+OWED, REPORT, PING = "owed:", "owed:report:", "owed:ping:"
+"""How the keys begin of what is still to be told: of all, and of what goes by a way of its own."""
 
 
 class Alerts:
@@ -62,7 +56,6 @@ class Alerts:
         self._troubles = Troubles(desk.store)
         self._calm_since: dict[str, datetime] = {}
         """Since when a trouble that is still open has not been found any more."""
-        self._owed: list[_Owed] = []
 
     async def alert(self, key: str, subject: str, text: str, now: datetime, *, once: bool = False) -> None:
         """Tell about the trouble that `key` names: when it begins, and then once a day, or `once` alone."""
@@ -72,6 +65,8 @@ class Alerts:
         known = self._troubles.get(key)
         if known is not None and now < known.next_at:
             return
+        # That it was over is no news any more.
+        self._troubles.drop(_over(subject))
         since = known.since if known else now
         trouble = Trouble(
             key=key,
@@ -94,9 +89,8 @@ class Alerts:
 
     async def event(self, key: str, subject: str, text: str, now: datetime) -> None:
         """Tell of something that happened once, and is not over at any time."""
-        subject, text = clean(subject), clean(text)
-        log.error("alert", key=clean(key), subject=subject)
-        await self._tell_or_owe(subject, text, now)
+        log.error("alert", key=clean(key), subject=clean(subject))
+        await self._owe(f"{OWED}{now.isoformat()} {key}", subject, text, now)
 
     async def over(self, key: str, now: datetime, *, quietly: bool = False) -> None:
         """Tell that a trouble is over, if it was one. `quietly` where something else tells how it went on."""
@@ -135,7 +129,7 @@ class Alerts:
                 since = min(trouble.since for trouble in told)
                 span = f"{spelled(now - since)}, since {since:%Y-%m-%d %H:%M} UTC"
                 text = f"{subject}: that is over. It lasted {span}."
-                await self._tell_or_owe(f"Over: {subject}", text, now)
+                await self._owe(_over(subject), f"Over: {subject}", text, now)
         await self._troubles.save()
 
     @contextlib.asynccontextmanager
@@ -153,27 +147,17 @@ class Alerts:
 
         The command is run where the mail fails: what refuses it may have refused the issue's last readers.
         """
-        subject, text = clean(subject), clean(text)
-
-        async def mail(at: datetime) -> bool:
-            return reached(await self._telling.mail(subject, text, at)) or reached(
-                await self._telling.command(_spoken(subject, text))
-            )
-
-        async def call(_: datetime) -> bool:
-            return reached(await self._telling.ping())
-
         if self._alerts.to and self._telling.speaks:
-            await self._try(_Owed(what=subject, call=mail, since=now, next_at=now), now)
+            await self._owe(f"{REPORT}{now.isoformat()} {subject}", subject, text, now)
         if ping and self._alerts.ping_url:
-            await self._try(_Owed(what="ping", call=call, since=now, next_at=now), now)
+            await self._owe(f"{PING}{now.isoformat()}", "ping", "", now)
 
     async def catch_up(self, now: datetime) -> None:
-        """Try again what reached nobody."""
-        due = [one for one in self._owed if not one.since <= now < one.next_at]
-        self._owed = [one for one in self._owed if one not in due]
-        for one in due:
-            await self._try(one, now)
+        """Try again what reached nobody, also before a restart."""
+        await self._troubles.load(now)
+        for owed in self._troubles.beginning(OWED):
+            if not owed.since <= now < owed.next_at:
+                await self._settle(owed, now)
 
     async def test(self, now: datetime) -> list[Attempt]:
         """Send a test by every way that is configured, and give how each went."""
@@ -186,24 +170,43 @@ class Alerts:
         )
         return [attempt for attempts in await asyncio.gather(*ways) for attempt in attempts]
 
-    async def _tell_or_owe(self, subject: str, text: str, now: datetime) -> None:
-        async def tell(at: datetime) -> bool:
-            return await self._tell(subject, text, at)
+    async def _owe(self, key: str, subject: str, text: str, now: datetime) -> None:
+        """Tell something, and keep it until it has reached anybody: a restart may come before that."""
+        await self._troubles.load(now)
+        owed = Trouble(key=_key(key), subject=clean(subject), since=now, next_at=now, text=clean(text))
+        await self._settle(owed, now)
 
-        await self._try(_Owed(what=subject, call=tell, since=now, next_at=now), now)
-
-    async def _try(self, owed: _Owed, now: datetime) -> None:
-        if await owed.call(now):
-            return
+    async def _settle(self, owed: Trouble, now: datetime) -> None:
+        """Tell what is owed. It is given up where it is no news any more."""
         if now - owed.since < LATEST:
-            self._owed.append(replace(owed, next_at=now + AGAIN))
+            self._troubles.note(replace(owed, next_at=now + AGAIN))
+            await self._troubles.save()
+            if not await self._pay(owed, now):
+                return
         else:
-            log.warning("alert.given_up", what=owed.what)
+            log.warning("alert.given_up", what=owed.subject)
+        self._troubles.drop(owed.key)
+        await self._troubles.save()
+
+    async def _pay(self, owed: Trouble, now: datetime) -> bool:
+        subject, text = owed.subject, owed.text or ""
+        if owed.key.startswith(PING):
+            return reached(await self._telling.ping())
+        if owed.key.startswith(REPORT):
+            return reached(await self._telling.mail(subject, text, now)) or reached(
+                await self._telling.command(_spoken(subject, text))
+            )
+        return await self._tell(subject, text, now)
 
     async def _tell(self, subject: str, text: str, now: datetime) -> bool:
         """Tell by mail and by the command; True where any took it, or where there is the log alone."""
         ways = (self._telling.mail(subject, text, now), self._telling.command(_spoken(subject, text)))
         return any(map(reached, await asyncio.gather(*ways))) or not self._telling.speaks
+
+
+def _over(subject: str) -> str:
+    """Give the key of what tells that a trouble is over."""
+    return _key(f"{OWED}over {subject}")
 
 
 def _spoken(subject: str, text: str) -> str:

@@ -1,4 +1,7 @@
-"""The open troubles, in memory and in the ledger. Works without a ledger, which may be what is broken."""
+"""The open troubles, and what is still to be told, in memory and in the ledger.
+
+Works without a ledger, which may be what is broken.
+"""
 
 import asyncio
 from datetime import datetime, timedelta

@@ -96,6 +96,9 @@ class FeedRow(SQLModel, table=True):
     moved_times: int = 0
     gap: str | None = None
     gap_at: datetime | None = Field(default=None, sa_type=Instant)
+    gap_left_at: datetime | None = Field(default=None, sa_type=Instant)
+    complaints: str | None = None
+    damaged_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class NewsletterRow(SQLModel, table=True):
@@ -132,6 +135,8 @@ class ArticleRow(SQLModel, table=True):
     vanished_at: datetime | None = Field(default=None, sa_type=Instant)
     fingerprint: str
     page_asked_at: datetime | None = Field(default=None, sa_type=Instant)
+    link_asked_at: datetime | None = Field(default=None, sa_type=Instant)
+    """When its link was asked whether it is dead, after its feed had stopped listing it."""
     page_picture: dict[str, Any] | None = Field(default=None, sa_type=sa.JSON)
     sudden: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
     """Whether the reading that brought it listed nothing that its feed had shown before."""
@@ -336,7 +341,10 @@ class SuppressionRow(SQLModel, table=True):
 
 
 class TroubleRow(SQLModel, table=True):
-    """A trouble that lasts: since when, whether anybody was told, and when it may be told again."""
+    """A trouble that lasts: since when, whether anybody was told, and when it may be told again.
+
+    With a `text` it is no trouble but something that is still to be told.
+    """
 
     __tablename__ = "trouble"
     __table_args__ = _KEYED
@@ -345,6 +353,7 @@ class TroubleRow(SQLModel, table=True):
     since: datetime = Field(sa_type=Instant)
     next_at: datetime = Field(sa_type=Instant)
     told: bool = False
+    text: str | None = None
 
 
 class PaceLeaseRow(SQLModel, table=True):

@@ -1,4 +1,4 @@
-"""Troubles that last, in the ledger: so that a restart neither tells one anew nor forgets that it is open."""
+"""Troubles that last, and what is still to be told, in the ledger: so that a restart forgets neither."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,13 +19,22 @@ class Trouble:
     """When it may be told again."""
     told: bool = False
     """Whether anybody has been told."""
+    text: str | None = None
+    """What is still to be told, where it happened once and reached nobody yet."""
 
 
 def listing(session: Session) -> list[Trouble]:
     """Give every trouble that is open, oldest first."""
     found = session.exec(select(TroubleRow).order_by(col(TroubleRow.since), col(TroubleRow.key)))
     return [
-        Trouble(key=row.key, subject=row.subject, since=row.since, next_at=row.next_at, told=row.told)
+        Trouble(
+            key=row.key,
+            subject=row.subject,
+            since=row.since,
+            next_at=row.next_at,
+            told=row.told,
+            text=row.text,
+        )
         for row in found
     ]
 
@@ -39,6 +48,7 @@ def keep(session: Session, trouble: Trouble) -> None:
             since=trouble.since,
             next_at=trouble.next_at,
             told=trouble.told,
+            text=trouble.text,
         )
     )
     session.flush()

@@ -101,14 +101,65 @@ async def test_an_end_an_event_and_a_report_that_reach_nobody_are_tried_again(
         assert room.pings == 2
 
 
+async def test_what_reached_nobody_is_told_after_a_restart(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        await alerts(room).alert("feed:x", "The feed x is down", "It answers 500.", NOW)
+        room.relay.bad.append(Bad(at="mail", how="451 4.3.0 no"))
+        room.site.down("/ping")
+        told = alerts(room)
+        await told.over("feed:x", NOW)
+        await told.event("skip:x", "daily was skipped", "It was late.", NOW + AGAIN)
+        await told.event("skip:x", "daily was skipped", "It was late again.", NOW + 2 * AGAIN)
+        await told.report("daily is sent", "All of them.", NOW + 3 * AGAIN)
+        room.relay.bad.clear()
+        room.site.up("/ping")
+        for _ in range(2):
+            await alerts(room).catch_up(NOW + HOUR)
+        assert room.told[1:] == [
+            "Over: The feed x is down",
+            "daily was skipped",
+            "daily was skipped",
+            "daily is sent",
+        ]
+        assert "It was late." in room.letters[2].get_content()
+        assert room.pings == 2
+
+
+@ON_SQLITE
+async def test_a_report_that_reached_nobody_runs_the_command_only_where_its_mail_fails_again(
+    room: Press,
+) -> None:
+    room.environ["DIGEST_ALERTS__COMMAND"] = "false"
+    room.relay.bad.append(Bad(at="mail", how="451 4.3.0 no"))
+    await alerts(room).report("daily is sent", "All of them.", NOW)
+    room.environ["DIGEST_ALERTS__COMMAND"] = "tee told.txt"
+    room.relay.bad.clear()
+    await alerts(room).catch_up(NOW + AGAIN)
+    assert room.told == ["daily is sent"]
+    assert not (room.folder / "told.txt").exists()
+
+
+@ON_SQLITE
+async def test_that_a_trouble_was_over_is_not_told_once_it_is_there_again(room: Press) -> None:
+    told = alerts(room)
+    await told.alert("feed:x", "The feed x is down", "It answers 500.", NOW)
+    room.relay.bad.append(Bad(at="mail", how="451 4.3.0 no"))
+    await told.over("feed:x", NOW)
+    room.relay.bad.clear()
+    await told.alert("feed:x", "The feed x is down", "It answers 500.", NOW + AGAIN / 2)
+    await told.catch_up(NOW + AGAIN)
+    assert room.told == 2 * ["The feed x is down"]
+
+
 @ON_SQLITE
 async def test_what_reaches_nobody_for_a_day_is_given_up(room: Press) -> None:
     room.relay.bad.append(Bad(at="mail", how="451 4.3.0 no"))
     told = alerts(room)
     await told.event("skip:x", "daily was skipped", "It was late.", NOW)
-    await told.catch_up(NOW + LATEST)
+    await told.catch_up(NOW + LATEST - AGAIN)
     room.relay.bad.clear()
-    await told.catch_up(NOW + LATEST + AGAIN)
+    await alerts(room).catch_up(NOW + LATEST)
+    await told.catch_up(NOW + LATEST)
     assert room.told == []
 
 
