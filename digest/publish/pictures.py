@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import httpx2
@@ -21,8 +21,8 @@ log = structlog.get_logger()
 
 AT_ONCE = 4
 """Pages that are asked at the same time."""
-MOST_PICTURES, MOST_LINKS = 30, 20
-"""In one run; the others have their turn in the next."""
+MOST_PICTURES, MOST_LINKS = 30, 60
+"""In one run; the others have their turn in the next. A link costs a HEAD, a picture a page."""
 PAGE_SECONDS = 15.0
 ALL_SECONDS = 60.0
 """A slow site costs an issue a minute, and not its time."""
@@ -53,36 +53,41 @@ async def find_pictures(desk: Desk, on_page: Callable[[], None]) -> None:
 
 
 async def find_dead(
-    desk: Desk, shown: Mapping[str, Sequence[Article]], on_page: Callable[[], None]
+    desk: Desk,
+    shown: Mapping[str, Sequence[Article]],
+    on_page: Callable[[], None],
+    *,
+    most: int = MOST_LINKS,
 ) -> list[LedgerArticle]:
     """Ask the links of articles that wait and that their feed, by its URL, does not list any more.
 
-    What answers 404 or 410 has vanished, and is given. Where a site says so of an article too that its feed
-    has just listed, its answers say nothing.
+    What answers 404 or 410 has vanished, and is given. A site is believed where it shows, at the same time,
+    an article that its feed has just listed: where it does not, its answers say nothing.
     """
-    suspects = await asyncio.to_thread(_unlisted, desk, shown)
-    dead: list[LedgerArticle] = []
-    liars: set[str] = set()
+    suspects = await asyncio.to_thread(_unlisted, desk, shown, most)
+    statuses: dict[int, int] = {}
+    honest: set[str] = set()
 
     async def one(client: httpx2.AsyncClient, article: LedgerArticle) -> None:
-        if await _is_missing(client, article.link):
-            dead.append(article)
+        statuses[article.id] = await _status(client, article.link)
         on_page()
 
     async def listed(client: httpx2.AsyncClient, article: LedgerArticle) -> None:
         newest = max(shown[article.feed_url], key=lambda each: each.published_at)
-        if await _is_missing(client, newest.link):
-            liars.add(article.feed_url)
-            log.warning("links.unreliable", feed=article.feed_url, link=newest.link)
+        status = await _status(client, newest.link)
+        if status == HTTPStatus.OK:
+            honest.add(article.feed_url)
+        else:
+            log.warning("links.unreliable", feed=article.feed_url, link=newest.link, status=status)
 
     await _each(desk, suspects, one)
-    checked = {article.feed_url: article for article in dead if shown[article.feed_url]}
-    await _each(desk, checked.values(), listed)
-    believed = [a for a in dead if a.feed_url in checked and a.feed_url not in liars]
-    if believed:
-        await asyncio.to_thread(_vanish, desk, [article.id for article in believed])
-        for article in believed:
-            log.info("article.vanished", article=article.id, link=article.link)
+    dead = [each for each in suspects if statuses.get(each.id) in MISSING and shown[each.feed_url]]
+    await _each(desk, {article.feed_url: article for article in dead}.values(), listed)
+    believed = [article for article in dead if article.feed_url in honest]
+    if statuses:
+        await asyncio.to_thread(_note_links, desk, statuses.keys(), [article.id for article in believed])
+    for article in believed:
+        log.info("article.vanished", article=article.id, link=article.link)
     return believed
 
 
@@ -121,12 +126,12 @@ async def _picture(client: httpx2.AsyncClient, article: LedgerArticle) -> Pictur
     return await asyncio.to_thread(picture, page.body, url=page.url, content_type=kind)
 
 
-async def _is_missing(client: httpx2.AsyncClient, link: str) -> bool:
+async def _status(client: httpx2.AsyncClient, link: str) -> int:
+    """Give what a link answers, 0 where nothing comes."""
     head = await ask(client, link, method="HEAD", seconds=PAGE_SECONDS, most=PROBE_BYTES, cut=True)
     if head.status not in _ASK_AGAIN:
-        return False
-    page = await ask(client, link, seconds=PAGE_SECONDS, most=PROBE_BYTES, cut=True)
-    return page.status in MISSING
+        return head.status
+    return (await ask(client, link, seconds=PAGE_SECONDS, most=PROBE_BYTES, cut=True)).status
 
 
 def _unpictured(desk: Desk) -> list[LedgerArticle]:
@@ -136,13 +141,12 @@ def _unpictured(desk: Desk) -> list[LedgerArticle]:
         return pages.unpictured(session, names, feeds, MOST_PICTURES)
 
 
-def _unlisted(desk: Desk, shown: Mapping[str, Sequence[Article]]) -> list[LedgerArticle]:
+def _unlisted(desk: Desk, shown: Mapping[str, Sequence[Article]], most: int) -> list[LedgerArticle]:
     names = [newsletter.name for newsletter in desk.settings.newsletter]
     feeds = [url for url in shown if url != SAMPLE_FEED]
     listed = {(url, article.guid) for url, each in shown.items() for article in each}
     with desk.store.read() as session:
-        waiting = pages.waiting(session, names, feeds)
-    return [each for each in waiting if (each.feed_url, each.guid) not in listed][:MOST_LINKS]
+        return pages.unlisted(session, names, feeds, listed, most)
 
 
 def _note(desk: Desk, found: Mapping[int, Picture | None]) -> None:
@@ -150,7 +154,8 @@ def _note(desk: Desk, found: Mapping[int, Picture | None]) -> None:
         pages.note_pictures(session, found, desk.clock())
 
 
-def _vanish(desk: Desk, ids: Collection[int]) -> None:
-    now: datetime = desk.clock()
+def _note_links(desk: Desk, asked: Collection[int], dead: Collection[int]) -> None:
+    now = desk.clock()
     with desk.store.write() as session:
-        pages.vanish(session, ids, now)
+        pages.note_links(session, asked, now)
+        pages.vanish(session, dead, now)

@@ -7,7 +7,7 @@ audience is fixed or that has reached anybody.
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -18,15 +18,34 @@ from digest.store.tables import ArticleRow, FeedRow, IssueArticleRow, IssueRow, 
 
 STARTED = (IssueState.FROZEN, IssueState.SENDING)
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
 ALIKE = 300
 """So many of the articles whose pages were asked last are compared: a site's own picture is on each page."""
 
 
-def waiting(
-    session: Session, newsletters: Collection[str], feeds: Sequence[str], *where: sa.ColumnElement[bool]
+def unlisted(
+    session: Session,
+    newsletters: Collection[str],
+    feeds: Sequence[str],
+    listed: Collection[tuple[str, str]],
+    limit: int,
 ) -> list[LedgerArticle]:
-    """Give what these newsletters' next issues may hold of these feeds, the newest first."""
-    return [rows.article(row, url) for row, url in _waiting(session, newsletters, feeds, *where)]
+    """Give those that wait and are not `listed` by their feed, as its URL and guid say.
+
+    First come those whose link was never asked, the newest first; then those that were asked longest ago.
+    """
+    found = [
+        (row, url) for row, url in _waiting(session, newsletters, feeds) if (url, row.guid) not in listed
+    ]
+    found.sort(key=lambda each: each[0].link_asked_at or _NEVER)
+    return [rows.article(row, url) for row, url in found[:limit]]
+
+
+def note_links(session: Session, ids: Collection[int], now: datetime) -> None:
+    """Take note that articles' links were asked, whatever they answered."""
+    asked = sa.update(ArticleRow).where(col(ArticleRow.id).in_(ids))
+    session.connection().execute(asked.values(link_asked_at=now))
 
 
 def unpictured(
@@ -34,7 +53,7 @@ def unpictured(
 ) -> list[LedgerArticle]:
     """Give those that wait without a picture and whose page was never asked, the newest first."""
     never = col(ArticleRow.page_asked_at).is_(None)
-    found = waiting(session, newsletters, feeds, never)
+    found = (rows.article(row, url) for row, url in _waiting(session, newsletters, feeds, never))
     return [article for article in found if article.picture is None][:limit]
 
 

@@ -10,6 +10,7 @@ from press import ON_SQLITE, SLOT, Press, press, utc
 
 from digest.model import IssueState
 from digest.publish import Collected, collect, draft
+from digest.publish.pictures import find_dead
 from digest.store import articles, issues
 from digest.store.database import Store
 
@@ -301,6 +302,41 @@ async def test_a_site_that_calls_living_pages_dead_is_not_believed(store: Store,
         room.site.taken_down |= {"pier-open", "ferry-runs-again", "tide-late", "gull-seen"}
         collected = await once(room, conditional=False)
         assert (collected.vanished, vanished(room)) == ((), set())
+
+
+SILENT = {
+    "an error": Answer(status=503),
+    "a refusal": Answer(status=403),
+    "nothing": Answer(status=302, headers={"Location": "http://127.0.0.1:9/"}),
+}
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("answer", SILENT.values(), ids=SILENT)
+async def test_nor_is_a_site_that_does_not_show_a_living_page(
+    store: Store, tmp_path: Path, answer: Answer
+) -> None:
+    async with press(store, tmp_path) as room:
+        await fallen_off(room)
+        room.site.taken_down.add("pier-open")
+        room.site.answers |= {"/tide-late": answer, "/gull-seen": answer}
+        collected = await once(room, conditional=False)
+        assert (collected.vanished, vanished(room)) == ((), set())
+        room.site.up("/tide-late")
+        room.site.up("/gull-seen")
+        await once(room, conditional=False)
+        assert vanished(room) == {"pier-open"}
+
+
+async def test_links_that_one_run_has_no_time_for_are_asked_in_the_next(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        await fallen_off(room)
+        listed = (await collect(room.desk()))[0].shown
+        assert {article.guid for article in listed} == {"tide-late", "gull-seen"}
+        for _ in range(3):
+            room.clock.now += HOUR
+            await find_dead(room.desk(), {room.site.feed_url: listed}, lambda: None, most=1)
+        assert room.site.pages_asked == ["HEAD /pier-open", "HEAD /ferry-runs-again", "HEAD /pier-open"]
 
 
 @ON_SQLITE
