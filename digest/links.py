@@ -46,6 +46,8 @@ class LinkKind(IntEnum):
     """A reader's own page: what is read, at which address, how to be forgotten."""
     CONFIRM = 4
     """What a mail to one reader asks about: `issue_id` is that mail's id and no issue's."""
+    PAUSE = 5
+    """From an issue, which gets forwarded: a pause, and the mail with the link to the reader's own page."""
 
 
 class Link(NamedTuple):
@@ -84,7 +86,7 @@ def unsubscribe_url(public_url: str, link: Link, keys: Keys) -> str:
 
 
 def preferences_url(public_url: str, link: Link, keys: Keys) -> str:
-    """Give a reader's own page, or its question about a new address: `{public_url}/p/{token}`."""
+    """Give what a reader may choose, or the question about a new address: `{public_url}/p/{token}`."""
     return f"{public_url.rstrip('/')}/p/{sign(link, keys)}"
 
 

@@ -44,6 +44,7 @@ OWN = {
     "weeks": [{"number": 1, "until": "-"}],
     "languages": [{"tag": "en", "name": "-", "chosen": True}] * 2,
 }
+PAUSE = {name: OWN[name] for name in ("said", "address", "reads", "paused_until", "weeks")}
 SIGNED_UP = {"address": "-", "chosen": ["-", "-"], "preferences_url": "-"}
 
 PAST = {"title": "-", "feed_url": "-", "older_url": "-", "several": True, "indexed": False}
@@ -56,6 +57,7 @@ PAGES: Mapping[str, Mapping[str, Any]] = {
     "back": READER | {"fresh": True},
     "nothing": READER | {"why": "erased"},
     "preferences": OWN,
+    "pause": PAUSE,
     "change": {"address": "-", "former": "-"},
     "changed": {"address": "-"},
     "erase": {"address": "-"},

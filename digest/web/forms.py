@@ -37,6 +37,8 @@ class Act(Enum):
     """To get the newsletters whose boxes are ticked, and no other."""
     PAUSE = "pause"
     RESUME = "resume"
+    LINK = "link"
+    """To be mailed the link to one's own page."""
     LANGUAGE = "language"
     ADDRESS = "address"
     CHANGE = "change"

@@ -236,9 +236,9 @@ class Leaving:
 
 
 def settings_url(pages: Pages, subscriber: Subscriber) -> str:
-    """Give the path of a reader's own page."""
+    """Give the path from an issue's link to a reader's settings. A forwarded one shows it to others, too."""
     link = Link(
-        kind=LinkKind.PREFERENCES,
+        kind=LinkKind.PAUSE,
         subscriber_id=subscriber.id,
         address_version=subscriber.address_version,
     )

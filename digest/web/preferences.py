@@ -1,16 +1,14 @@
 """A reader's own page, `/p/TOKEN`: what is read, at which address, a pause, a language, all data, the end.
 
-The token is what a reader may do it by; looking changes nothing. The mail to a new address leads here too.
+The token is what a reader may do it by; looking changes nothing. It stands in mail to this reader alone, and
+in no issue: `web.pausing` is what an issue leads to. The mail to a new address leads here too.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
 
 import structlog
-from babel import Locale, UnknownLocaleError
-from babel.dates import format_date
 from fastapi import FastAPI, Request, Response
 from fastapi.encoders import jsonable_encoder
 from sqlmodel import Session
@@ -21,15 +19,16 @@ from digest.address import normalise
 from digest.errors import AddressError, TokenError
 from digest.links import Link, LinkKind
 from digest.model import Channel, SubscriberState
-from digest.store import erasure, history, newaddress, preferences, subscribers
+from digest.store import erasure, history, newaddress, ownlink, preferences, subscribers
 from digest.store.newaddress import Outcome
 from digest.store.preferences import Preferences
 from digest.store.subscribers import Visit
-from digest.web import dress, forms
+from digest.web import dress, forms, pausing
 from digest.web.dress import Dress
 from digest.web.forms import Act, Form
-from digest.web.leaving import Answer, Standing, Visitor, masked, standing
+from digest.web.leaving import Answer, Visitor, masked
 from digest.web.pages import Pages
+from digest.web.pausing import Pausing, nothing, pause, pauses, refused, resume
 from digest.web.visitor import visitor
 
 log = structlog.get_logger()
@@ -40,35 +39,44 @@ ACTS = (
 )
 """What the buttons of the page do."""
 
-WEEKS = (1, 2, 4, 8)
-"""How long a reader may pause."""
-
 _LOOK = ["GET", "HEAD"]
 
 
 def routes(made: FastAPI, pages: Pages, clothes: Dress) -> None:
     """Add the page to the application."""
-    own = Own(pages, clothes)
+    own, aside = Own(pages, clothes), Pausing(pages, clothes)
+    doors = {
+        LinkKind.PREFERENCES: _Door(look=own.look, act=own.act, among=ACTS),
+        LinkKind.PAUSE: _Door(look=aside.look, act=aside.act, among=pausing.ACTS),
+        LinkKind.CONFIRM: _Door(look=own.question, act=own.confirm, among=(Act.CHANGE,)),
+    }
 
     @made.api_route("/p/{token:path}", methods=[*_LOOK, "POST"])
     async def preference(request: Request, token: str) -> Response:
         """Show what a reader has chosen, or do what a POST asks for."""
         link = links.read(token, pages.keys)
-        if link.kind not in (LinkKind.PREFERENCES, LinkKind.CONFIRM):
+        door = doors.get(link.kind)
+        if door is None:
             raise TokenError("This link does something else: use the one in the mail as it stands.")
-        asks, who = link.kind is LinkKind.CONFIRM, visitor(request)
+        who = visitor(request)
         if request.method == "POST":
-            among = (Act.CHANGE,) if asks else ACTS
-            form = await forms.read(request, among, public_url=pages.public_url)
-            act = own.confirm if asks else own.act
-            answer = await run_in_threadpool(act, link, form, who, pages.clock())
+            form = await forms.read(request, door.among, public_url=pages.public_url)
+            answer = await run_in_threadpool(door.act, link, form, who, pages.clock())
         else:
-            look = own.question if asks else own.look
-            answer = await run_in_threadpool(look, link, who, pages.clock())
+            answer = await run_in_threadpool(door.look, link, who, pages.clock())
         if isinstance(answer, Response):
             return answer
         language = clothes.language(who.languages, answer.language)
         return clothes.page(answer.page, answer.shown, answer.status, language=language)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Door:
+    """Who answers a kind of link, and the acts that it is good for."""
+
+    look: Callable[[Link, Visitor, datetime], Answer]
+    act: Callable[[Link, Form, Visitor, datetime], Answer | Response]
+    among: Collection[Act]
 
 
 class Own:
@@ -79,8 +87,8 @@ class Own:
         self._clothes, self._languages = clothes, clothes.languages
         self._acts: Mapping[Act, Callable[[Session, Preferences, Form, Visit, datetime], str]] = {
             Act.SAVE: self._save,
-            Act.PAUSE: self._pause,
-            Act.RESUME: self._resume,
+            Act.PAUSE: pause,
+            Act.RESUME: lambda session, reader, _form, visit, now: resume(session, reader, visit, now),
             Act.LANGUAGE: self._language,
             Act.ADDRESS: self._address,
             Act.LEAVE: self._leave,
@@ -90,7 +98,7 @@ class Own:
         """Give the page of a link."""
         with self._store.read() as session:
             reader = preferences.read(session, link.subscriber_id, now)
-        return self._refused(link, reader) or self._page(reader, visitor, now)
+        return refused(link, reader) or self._page(reader, visitor, now)
 
     def act(self, link: Link, form: Form, visitor: Visitor, now: datetime) -> Answer | Response:
         """Do what a reader asks for, as often as asked; give the page that says how it stands.
@@ -100,9 +108,10 @@ class Own:
         visit = visitor.visit()
         with self._store.write() as session:
             reader = preferences.read(session, link.subscriber_id, now)
-            refused = self._refused(link, reader)
-            if refused or reader is None:
-                return refused or Answer(page="nothing")
+            answer = refused(link, reader)
+            if answer or reader is None:
+                return answer or Answer(page="nothing")
+            ownlink.used(session, reader.subscriber.email, now)
             if form.act is Act.DATA:
                 return _data(session, reader, visit, now)
             if form.act is Act.ERASE:
@@ -123,7 +132,7 @@ class Own:
             asked = newaddress.question(session, link, now)
             tag = preferences.language(session, link.subscriber_id)
         if asked is None:
-            return Answer(page="nothing", status=410, shown=_nothing("late"), language=tag)
+            return Answer(page="nothing", status=410, shown=nothing("late"), language=tag)
         if asked.done:
             return Answer(page="changed", shown=_changed(asked.subscriber.email), language=tag)
         shown = {"address": masked(asked.email), "former": masked(asked.subscriber.email)}
@@ -139,30 +148,18 @@ class Own:
         if outcome is Outcome.CHANGED and reader is not None:
             return Answer(page="changed", shown=_changed(reader.subscriber.email), language=tag)
         status = 409 if outcome is Outcome.TAKEN else 410
-        return Answer(page="nothing", status=status, shown=_nothing(outcome.value), language=tag)
-
-    def _refused(self, link: Link, reader: Preferences | None) -> Answer | None:
-        """Give the page of one who has nothing to choose; None for one who has."""
-        stands = standing(link, reader.subscriber if reader else None, ())
-        if stands in (Standing.READING, Standing.LEFT):
-            return None
-        address = masked(reader.subscriber.email) if reader and stands is Standing.SUPPRESSED else ""
-        return Answer(
-            page="nothing",
-            shown=_nothing(stands.value, address),
-            language=reader.language if reader else "",
-        )
+        return Answer(page="nothing", status=status, shown=nothing(outcome.value), language=tag)
 
     def _page(self, reader: Preferences | None, visitor: Visitor, now: datetime, said: str = "") -> Answer:
         assert reader is not None
         subscriber, titles = reader.subscriber, self._pages.titles
         tag = self._clothes.language(visitor.languages, reader.language)
-        until = reader.paused_until if subscriber.newsletters else None
         return Answer(
             page="preferences",
             status=400 if said == "wrong-address" else 200,
             language=tag,
             shown={
+                **pauses(reader, now, self._pages.timezone, tag),
                 "said": said,
                 "address": masked(subscriber.email),
                 "new_address": masked(reader.new_address) if reader.new_address else "",
@@ -170,13 +167,7 @@ class Own:
                     {"name": name, "title": title, "chosen": name in subscriber.newsletters}
                     for name, title in titles.items()
                 ],
-                "reads": bool(subscriber.newsletters),
                 "pending": subscriber.state is SubscriberState.PENDING,
-                "paused_until": day(until, self._pages.timezone, tag) if until else "",
-                "weeks": [
-                    {"number": number, "until": day(now + timedelta(weeks=number), self._pages.timezone, tag)}
-                    for number in WEEKS
-                ],
                 "languages": [
                     {"tag": one, "name": languages.name(one), "chosen": one == tag} for one in self._languages
                 ],
@@ -195,17 +186,6 @@ class Own:
             offered=list(self._pages.titles),
         )
         return "saved"
-
-    def _pause(self, session: Session, reader: Preferences, form: Form, visit: Visit, now: datetime) -> str:
-        weeks = {str(number): number for number in WEEKS}.get(form.one("weeks"))
-        if weeks is None:
-            raise forms.FormError(*forms.UNCLEAR)
-        preferences.pause(session, reader.subscriber.id, now + timedelta(weeks=weeks), visit, now)
-        return "paused"
-
-    def _resume(self, session: Session, reader: Preferences, _form: Form, visit: Visit, now: datetime) -> str:
-        preferences.pause(session, reader.subscriber.id, None, visit, now)
-        return "resumed"
 
     def _language(
         self, session: Session, reader: Preferences, form: Form, visit: Visit, now: datetime
@@ -229,15 +209,6 @@ class Own:
         return "left"
 
 
-def day(when: datetime, zone: str, tag: str) -> str:
-    """Give a day in words, as a language writes it."""
-    try:
-        locale = Locale.parse(tag, sep="-")
-    except (UnknownLocaleError, ValueError):
-        locale = Locale("en")
-    return format_date(when.astimezone(ZoneInfo(zone)), format="long", locale=locale)
-
-
 def _data(session: Session, reader: Preferences, visit: Visit, now: datetime) -> Response:
     """Answer with everything that is held about a reader (GDPR, article 15)."""
     preferences.note(session, "subscriber.data_given", reader.subscriber.id, visit, now)
@@ -246,10 +217,6 @@ def _data(session: Session, reader: Preferences, visit: Visit, now: datetime) ->
     answer = dress.json(jsonable_encoder(asdict(reader.subscriber) | asdict(held)))
     answer.headers["Content-Disposition"] = 'attachment; filename="my-data.json"'
     return answer
-
-
-def _nothing(why: str, address: str = "") -> dict[str, object]:
-    return {"why": why, "newsletter": "", "address": address, "others": [], "can_return": False}
 
 
 def _changed(email: str) -> dict[str, object]:

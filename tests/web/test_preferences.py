@@ -309,7 +309,7 @@ async def test_delete_asks_first_and_then_forgets_everything(store: Store) -> No
         for trace in ("rosa@", "rosa.new@", "Rosas-Browser", "127.0.0.1", "Rosa"):
             assert trace not in told
         (event,) = site.events("subscriber.erased")
-        assert (event.subscriber_id, event.channel, event.ip) == (None, Channel.PAGE, "")
+        assert (event.subscriber_id, event.channel, event.ip) == (site.rosa, Channel.PAGE, "")
         before = len(site.events())
         for act in ("erase", "save", "data", "delete"):
             again = await site.client.post(own(site), data={"act": act})

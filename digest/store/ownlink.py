@@ -1,0 +1,48 @@
+"""The mail that brings a reader the link to their own page, to their own address, and how often it goes."""
+
+from datetime import datetime
+
+from sqlmodel import Session
+
+from digest.address import address_key
+from digest.model import SubscriberState
+from digest.store import readermail, subscribers
+from digest.store.limits import DAY, Limit, Limits
+from digest.store.prepared import hand
+from digest.store.subscribers import Visit
+
+SETTINGS = "settings"
+"""The kind of the mail."""
+
+A_DAY = Limit(what="mail of the settings, a day", most=1, seconds=DAY)
+UNUSED = Limit(what="mail of the settings, without an act", most=2, seconds=30 * DAY)
+"""As with sign-ups: one mail a day, and no third one before the page was used. Counted apart from them: who
+signs strangers up must not keep a reader from this page.
+"""
+
+
+def ask(session: Session, subscriber_id: int, visit: Visit, now: datetime) -> bool:
+    """Queue the mail to the reader's own address; False where it went there often enough, or never may."""
+    row = subscribers.locked(session, subscriber_id)
+    if row is None or row.state is SubscriberState.SUPPRESSED:
+        return False
+    limits, key = Limits(hand(session), now), address_key(row.email)
+    if not (limits.within(A_DAY, key) and limits.within(UNUSED, key)):
+        return False
+    session.add(subscribers.event("subscriber.settings_asked", subscriber_id, "", visit, now))
+    readermail.queue(
+        hand(session),
+        kind=SETTINGS,
+        subscriber_id=subscriber_id,
+        email=row.email,
+        language=row.language,
+        now=now,
+    )
+    return True
+
+
+def used(session: Session, email: str, now: datetime) -> None:
+    """Note that a reader has done something on the page: the mail goes out again when it is asked for."""
+    limits = Limits(hand(session), now)
+    for limit in (A_DAY, UNUSED):
+        limits.forget(limit, address_key(email))
