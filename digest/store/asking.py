@@ -28,6 +28,7 @@ UNCLICKED = Limit(what="mail of a sign-up, without a click", most=2, seconds=30 
 """What one address gets: one mail a day, and no third one without a click. A click begins anew."""
 
 NOT_MAILED = "signup.not_mailed"
+ALL = "all"
 NOBODY = 0
 """The id that no subscriber has."""
 
@@ -68,8 +69,6 @@ class Asked:
     lead: Lead
     over: str = ""
     """The limit that kept us from mailing: `ip`, `network`, `all` or `address`."""
-    first: bool = False
-    """Whether it is the first one over that limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,11 +120,10 @@ def ask(hand: Hand, wish: Wish, rates: Rates, now: datetime) -> Asked:
     for over, most, value in (
         ("ip", rates.per_ip, ip),
         ("network", rates.per_network, net),
-        ("all", rates.in_all, ""),
+        (ALL, rates.in_all, ""),
     ):
-        count = limits.count(Limit(what=f"sign-ups by {over}", most=most, seconds=HOUR), value)
-        if most and count > most:
-            return Asked(lead=Lead.NOTHING, over=over, first=count == most + 1)
+        if not limits.within(_an_hour(over, most), value):
+            return Asked(lead=Lead.NOTHING, over=over)
     key = address_key(wish.email)
     # What the first one stops is no mail, and so does not count for the second; but it is as much work.
     free = limits.within(A_DAY, key)
@@ -155,6 +153,16 @@ def ask(hand: Hand, wish: Wish, rates: Rates, now: datetime) -> Asked:
     papers = newsletters if len(newsletters) == 1 else ("",)
     _note(hand, ASKED, wish, now, subscriber_id=subscriber_id, newsletter=papers[0], detail=proven)
     return Asked(lead=leads)
+
+
+def _an_hour(over: str, most: int) -> Limit:
+    return Limit(what=f"sign-ups by {over}", most=most, seconds=HOUR)
+
+
+def refused(hand: Hand, in_all: int, now: datetime) -> int:
+    """Give how many sign-ups of the running hour went over the limit of `in_all`."""
+    limit = _an_hour(ALL, in_all)
+    return max(0, Limits(hand, now).counted(limit, "") - in_all) if in_all else 0
 
 
 def _person(hand: Hand, key: str) -> _Person:

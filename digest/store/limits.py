@@ -52,6 +52,12 @@ class Limits:
         """Count one more; say whether that is still within the limit."""
         return self.count(limit, value) <= limit.most or not limit.most
 
+    def counted(self, limit: Limit, value: str) -> int:
+        """Give how many it have been in this span, counting nothing."""
+        values = {"key": self._hash(limit, value), "span": limit.seconds, "now": self._now}
+        row = self._statements.looking.execute(self._cursor, values).fetchone()
+        return int(row[0]) if row else 0
+
     def close(self, limit: Limit, value: str, seconds: int) -> None:
         """Let nothing more pass for so many seconds."""
         self.forget(limit, value)
@@ -95,6 +101,8 @@ class _Statements:
         self.counting = Prepared(counted.returning(_HIT.c.count), dialect)
         one = (_HIT.c.key == key) & (_HIT.c.span == span)
         self.forgetting = Prepared(sa.delete(_HIT).where(one), dialect)
+        lasts = _HIT.c.until > sa.bindparam("now", type_=sa.BigInteger)
+        self.looking = Prepared(sa.select(_HIT.c.count).where(one, lasts), dialect)
 
 
 @lru_cache(maxsize=8)

@@ -134,8 +134,6 @@ class SigningUp:
         )
         asked = await self._together.do((wish, now))
         log.info("signup.asked", lead=asked.lead.value, over=asked.over)
-        if asked.first and asked.over == "all":
-            log.error("signup.flood", most=self._rates.in_all)
 
     def _write(self, hand: Hand, asked: tuple[Wish, datetime]) -> Asked:
         wish, now = asked

@@ -2,7 +2,6 @@ import asyncio
 
 import pytest
 from signup_site import ROSA, Site, serving, state
-from structlog.testing import capture_logs
 
 from digest.config import Signup
 from digest.model import SubscriberState
@@ -95,13 +94,11 @@ async def test_limits_survive_a_restart_and_end_after_their_hour(store: Store) -
 
 
 @SQLITE
-async def test_a_flood_from_everywhere_is_stopped_and_logged_once(store: Store) -> None:
+async def test_a_flood_from_everywhere_is_stopped(store: Store) -> None:
     async with serving(store, signup=Signup(in_all=3)) as site:
-        with capture_logs() as logs:
-            for number in range(6):
-                await site.sign_up(f"r{number}@mail.example", ip=f"192.0.{number}.1")
+        for number in range(6):
+            await site.sign_up(f"r{number}@mail.example", ip=f"192.0.{number}.1")
         assert len(site.mails) == 3
-    assert [line["event"] for line in logs if line["log_level"] == "error"] == ["signup.flood"]
 
 
 @SQLITE
