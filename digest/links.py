@@ -72,8 +72,8 @@ def read(token: str, keys: Keys) -> Link:
     """
     link = _decoded(token)
     # A token is compared whole with the one that we would write: so no second spelling of its varints or of
-    # base64's last bits passes.
-    if not any(hmac.compare_digest(_token(link, key), token) for key in keys):
+    # base64's last bits passes. Under every key, whichever it is: how long that takes tells nothing.
+    if not any([hmac.compare_digest(_token(link, key), token) for key in keys]):  # noqa: C419 - as above
         raise TokenError(
             "This link was not made here, or was damaged on its way: use the one in the mail as it stands."
         )
