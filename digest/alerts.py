@@ -92,10 +92,13 @@ class Alerts:
         log.error("alert", key=clean(key), subject=clean(subject))
         await self._owe(f"{OWED}{now.isoformat()} {key}", subject, text, now)
 
-    async def over(self, key: str, now: datetime, *, quietly: bool = False) -> None:
-        """Tell that a trouble is over, if it was one. `quietly` where something else tells how it went on."""
+    async def over(self, key: str, now: datetime, *, given_up: str = "", quietly: bool = False) -> None:
+        """Tell that a trouble is over, if it was one. `quietly` where something else tells how it went on.
+
+        `given_up` says why nobody waits any more for an end that has not come.
+        """
         key = _key(key)
-        await self.end(key, now, but=lambda other: other != key, quietly=quietly)
+        await self.end(key, now, but=lambda other: other != key, given_up=given_up, quietly=quietly)
 
     async def end(
         self,
@@ -104,6 +107,7 @@ class Alerts:
         *,
         but: Callable[[str], bool] = lambda _: False,
         calm: timedelta = timedelta(),
+        given_up: str = "",
         quietly: bool = False,
     ) -> None:
         """Tell of all troubles whose keys begin so that they are over, `but` for those that last.
@@ -128,8 +132,9 @@ class Alerts:
             if told and not quietly:
                 since = min(trouble.since for trouble in told)
                 span = f"{spelled(now - since)}, since {since:%Y-%m-%d %H:%M} UTC"
-                text = f"{subject}: that is over. It lasted {span}."
-                await self._owe(_over(subject), f"Over: {subject}", text, now)
+                text = given_up or f"{subject}: that is over. It lasted {span}."
+                how = "Given up" if given_up else "Over"
+                await self._owe(_over(subject), f"{how}: {subject}", text, now)
         await self._troubles.save()
 
     @contextlib.asynccontextmanager

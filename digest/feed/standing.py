@@ -38,6 +38,8 @@ class FeedHealth:
     """Where it is really read from, where that is not `url`."""
     gap: str = ""
     gap_at: datetime | None = None
+    gap_left_at: datetime | None = None
+    """When the last gap arose that was given up."""
     newest_at: datetime | None = None
     """The last sign of life: when its newest article was published, or was first seen."""
     newest_title: str = ""

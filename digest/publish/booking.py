@@ -46,7 +46,7 @@ def opened(desk: Desk, url: str, now: datetime) -> Opened:
         spans = [newsletter.max_age for newsletter in desk.settings.newsletter if url in newsletter.feeds]
         if gap and now - gap.at > max(spans, default=timedelta()):
             log.warning("feed.gap_left", feed=url, gap=gap.said)
-            gaps.close(session, status.id)
+            gaps.leave(session, status.id)
             gap = None
         return Opened(status=status, address=moves.address(session, status.id), gap=gap)
 

@@ -18,6 +18,11 @@ RETRY_FEED = timedelta(minutes=5)
 KEYS = {State.DOWN: "feed:", State.GONE: "gone:", State.BLOCKED: "blocked:", State.STALE: "silent:"}
 """How the keys of each kind of trouble begin: what turns into another kind is told at once."""
 
+GIVEN_UP = (
+    "What is missing has not come for so long that it is too old for every issue. "
+    "It is not looked for any more."
+)
+
 SAID = {
     State.DOWN: "is down",
     State.GONE: "is gone",
@@ -93,11 +98,15 @@ class Feeds:
             await self._alerts.end(begin, now, but=among(lasting))
 
     async def _tell_of_gaps(self, feeds: list[FeedHealth], now: datetime) -> None:
-        """Tell of each gap once, and of its end: a later fetch may close it."""
+        """Tell of each gap once, and of its end: a later fetch may close it, or none has in time."""
         known = {f"gap:{public(one.url)}:{one.gap_at}": one for one in feeds if one.gap}
         for key, feed in known.items():
             subject = f"Articles of {public(feed.url)} may be missing"
             await self._alerts.alert(key, subject, feed.gap, now, once=True)
+        for feed in feeds:
+            if feed.gap_left_at:
+                left = f"gap:{public(feed.url)}:{feed.gap_left_at}"
+                await self._alerts.over(left, now, given_up=GIVEN_UP)
         await self._alerts.end("gap:", now, but=among(known))
 
     async def _tell_of_questions(self, now: datetime) -> None:

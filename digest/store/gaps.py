@@ -44,6 +44,13 @@ def close(session: Session, feed_id: int) -> None:
     session.add(row)
 
 
+def leave(session: Session, feed_id: int) -> None:
+    """Forget a feed's gap that nothing has closed, but for when it arose: it was given up."""
+    row = session.get_one(FeedRow, feed_id)
+    row.gap_left_at, row.gap, row.gap_at = row.gap_at, None, None
+    session.add(row)
+
+
 def is_known(session: Session, feed_id: int, guid: str, path: str, *, before: datetime | None) -> bool:
     """Whether a feed has shown an article, by its guid or, where one is given, its page's path.
 

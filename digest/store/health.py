@@ -43,6 +43,7 @@ def _health(session: Session, row: FeedRow) -> FeedHealth:
         found_at=row.moved_to if row.moved_times >= MOVED_TIMES else "",
         gap=row.gap or "",
         gap_at=row.gap_at,
+        gap_left_at=row.gap_left_at,
         newest_at=max(signs, default=None),
         newest_title=newest[0][2] if newest else "",
         rhythm=rhythm(published for published, _, _ in newest),

@@ -88,6 +88,25 @@ async def test_each_gap_is_told_once_and_so_is_its_end(store: Store, tmp_path: P
 
 
 @ON_SQLITE
+async def test_a_gap_that_nothing_has_closed_in_time_is_given_up_and_not_over(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        await live(room.service())
+        with room.store.write() as session:
+            row = session.exec(select(FeedRow)).one()
+            row.gap, row.gap_at = "Articles of Monday are missing.", room.clock() - DAY
+            session.add(row)
+        await live_at(room.service(), room.clock, room.clock() + 20 * MINUTE)
+        span = room.settings().newsletter[0].max_age
+        await live_at(room.service(), room.clock, *(room.clock() + span + n * HOUR for n in range(2)))
+        said = f"Articles of {room.site.feed_url} may be missing"
+        told = [letter for letter in room.letters if said in str(letter["Subject"])]
+        assert [str(one["Subject"]) for one in told] == [said, f"Given up: {said}"]
+        assert "not looked for any more" in told[1].get_content().replace("\n", " ")
+
+
+@ON_SQLITE
 async def test_articles_in_question_are_told_until_they_are_answered(store: Store, tmp_path: Path) -> None:
     async with press(store, tmp_path) as room:
         service = room.service()
