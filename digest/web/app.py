@@ -36,6 +36,11 @@ RETRY_SECONDS = 120
 def app(pages: Pages) -> ASGIApp:
     """Give the application of a site's pages. Raises RenderError if one of its templates is wrong."""
     clothes = Dress(pages)
+    return guarded(routed(pages, clothes), pages, clothes)
+
+
+def routed(pages: Pages, clothes: Dress) -> FastAPI:
+    """Give every address that is answered, without what stands before them."""
     leaving = Leaving(pages)
     clicks = OneClick(pages.store, pages.titles)
     made = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
@@ -81,7 +86,7 @@ def app(pages: Pages) -> ASGIApp:
     readiness(made, pages)
     made.mount(API, api.application(pages))
     _faults(made, clothes)
-    return guarded(made, pages, clothes)
+    return made
 
 
 def _faults(made: FastAPI, clothes: Dress) -> None:

@@ -60,8 +60,7 @@ def routes(made: FastAPI, pages: Pages, clothes: Dress) -> None:
                 form,
                 _visit(request),
                 referer=request.headers.get("referer", ""),
-                # What a browser says of the page that a form stands on. A form of ours has no other origin.
-                foreign=request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"},
+                foreign=forms.foreign(request, pages.public_url),
                 now=pages.clock(),
             )
         else:
@@ -76,6 +75,8 @@ def routes(made: FastAPI, pages: Pages, clothes: Dress) -> None:
             raise TokenError("This link does something else: use the one in the mail as it stands.")
         if request.method == "POST":
             act = _act(await forms.fields(request))
+            if forms.foreign(request, pages.public_url):
+                raise forms.FormError("unclear", 403)
             answer = await run_in_threadpool(signing_up.act, link, act, _visit(request), pages.clock())
         else:
             answer = await run_in_threadpool(signing_up.look, link, pages.clock())
