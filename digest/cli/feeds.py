@@ -76,6 +76,7 @@ def _told(feed: FeedHealth, its: Standing) -> dict[str, Any]:
         "gone": feed.gone,
         "found_at": public(feed.found_at),
         "gap": feed.gap,
+        "complaints": feed.complaints,
         "newest_at": feed.newest_at,
         "newest_title": feed.newest_title,
         "rhythm_seconds": round(rhythm.usual.total_seconds()) if rhythm else None,

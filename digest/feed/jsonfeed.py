@@ -26,6 +26,7 @@ def parse(body: bytes) -> Feed:
         link=_text(document, "home_page_url"),
         items=tuple(_item(item, authors) for item in items),
         complaints=surplus,
+        lost=bool(surplus),
         next_url=_text(document, "next_url"),
     )
 

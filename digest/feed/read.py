@@ -55,6 +55,8 @@ class Reading:
     """In the feed's order."""
     complaints: tuple[str, ...]
     title: str
+    lost: bool = False
+    """Whether articles are left out by what the complaints are about."""
     next_url: str = ""
     """Where a JSON Feed goes on."""
 
@@ -85,6 +87,7 @@ def read(body: bytes, headers: Mapping[str, str], *, url: str, now: datetime) ->
     return Reading(
         articles=tuple(articles.values()),
         complaints=tuple(complaints),
+        lost=feed.lost or nameless > 0,
         title=shortened(_plain(feed.title), _LONGEST_TITLE),
         next_url=absolute(feed.next_url, url) if feed.next_url else "",
     )

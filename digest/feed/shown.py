@@ -71,6 +71,8 @@ class Feed:
     """The site's own page, empty where the feed does not name it."""
     items: tuple[Item, ...]
     complaints: tuple[str, ...] = ()
+    lost: bool = False
+    """Whether items are left out by what the complaints are about."""
     next_url: str = ""
     """Its next page as a JSON Feed names it. Where other feeds name theirs is `paging`'s to find."""
 

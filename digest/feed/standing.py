@@ -14,6 +14,9 @@ from digest.spans import spelled
 DOWN_AFTER = timedelta(hours=2)
 """How long a feed may fail: that long its last good fetch may stand in for it as an issue is made."""
 
+DAMAGED_AFTER = timedelta(hours=2)
+"""How long articles may be left out before somebody is told: one answer may be broken, and the next whole."""
+
 BLOCKED_TIMES = 2
 """How often in a row a site refuses us before that is no accident. It does not mend itself."""
 
@@ -40,6 +43,10 @@ class FeedHealth:
     gap_at: datetime | None = None
     gap_left_at: datetime | None = None
     """When the last gap arose that was given up."""
+    complaints: str = ""
+    """What was wrong with it as it was last read."""
+    damaged_at: datetime | None = None
+    """Since when articles are left out by that."""
     newest_at: datetime | None = None
     """The last sign of life: when its newest article was published, or was first seen."""
     newest_title: str = ""
@@ -88,10 +95,15 @@ def standing(feed: FeedHealth, now: datetime) -> Standing:
             )
         case State.GOOD:
             todo = ""
-    also = [feed.gap] if feed.gap else []
+    also = [said for said in (feed.gap, feed.complaints) if said]
     if feed.found_at and state is not State.GONE:
         also.append(f"It is read from {public(feed.found_at)}: put that into [site] feeds.")
     return Standing(state=state, todo=" ".join([todo, *also]).strip())
+
+
+def is_damaged(feed: FeedHealth, now: datetime) -> bool:
+    """Whether articles of a feed have been left out for long because it is damaged."""
+    return feed.damaged_at is not None and now - feed.damaged_at >= DAMAGED_AFTER
 
 
 def _state(feed: FeedHealth, now: datetime) -> State:

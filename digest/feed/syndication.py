@@ -55,9 +55,11 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Feed:
         raise FeedError(_NO_FEED)
     entries = list(result.entries)
     complaints = list(faults)
+    is_cut = False
     if result.bozo:
         complaints.append(_complaint(result.bozo_exception))
-        if entries and _ends_within_an_item(body):
+        is_cut = bool(entries) and _ends_within_an_item(body)
+        if is_cut:
             entries.pop()
             complaints.append("Its end is missing; the last item was cut and is left out.")
     entries, surplus = limited(entries)
@@ -68,6 +70,7 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Feed:
         link=_text(channel, "link"),
         items=tuple(_item(entry, by) for entry in entries),
         complaints=(*complaints, *surplus),
+        lost=is_cut or bool(surplus),
     )
 
 

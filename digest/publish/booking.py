@@ -8,9 +8,10 @@ import structlog
 from digest.desk import Desk
 from digest.feed import paging
 from digest.feed.fetch import Fetched, NotModified, Validators
+from digest.feed.read import Reading
 from digest.model import FeedStatus, LedgerArticle
 from digest.publish.paging import Trail
-from digest.store import articles, feeds, gaps, moves, news
+from digest.store import articles, feeds, gaps, health, moves, news
 from digest.store.articles import Arrived
 from digest.store.gaps import Gap
 from digest.store.news import Change
@@ -71,9 +72,10 @@ def not_modified(desk: Desk, feed: Opened, outcome: NotModified, now: datetime) 
 
 
 def take_in(
-    desk: Desk, feed: Opened, outcome: Fetched, trail: Trail, now: datetime, *, damaged: bool
+    desk: Desk, feed: Opened, outcome: Fetched, trail: Trail, now: datetime, *, read: Reading
 ) -> Taken:
-    """Take in all that a reading listed, and whether something may be missing below it."""
+    """Take in all that a trail listed that began with a reading, and whether something may be missing."""
+    damaged = bool(read.complaints)
     # A feed that was cut off or damaged is asked for again as a whole, however sure its server is.
     kept = Validators() if damaged else outcome.validators
     feed_id, guids = feed.status.id, {article.guid for article in trail.articles}
@@ -98,6 +100,7 @@ def take_in(
             gone=False,
         )
         moves.note(session, feed_id, feed.address, outcome.permanent_url)
+        health.note_damage(session, feed_id, " ".join(read.complaints), now, lost=read.lost)
         was = news.before(session, feed_id, guids)
         arrived = articles.upsert(session, feed_id, trail.articles, now, whole=not damaged)
         if trail.late:

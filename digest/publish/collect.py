@@ -136,8 +136,7 @@ async def _one(
                 on_page=on_page,
             )
             trail = await walk.down(outcome, read)
-            damaged = bool(read.complaints)
-            taken = await asyncio.to_thread(booking.take_in, desk, feed, outcome, trail, now, damaged=damaged)
+            taken = await asyncio.to_thread(booking.take_in, desk, feed, outcome, trail, now, read=read)
             new, changed = len(taken.arrived.new), len(taken.arrived.changed)
             log.info("feed.collected", feed=url, new=new, changed=changed, pages=trail.pages)
             if trail.broken:

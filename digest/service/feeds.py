@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from digest.alerts import Alerts, among
 from digest.config import Newsletter
 from digest.desk import Desk
-from digest.feed.standing import TROUBLES, FeedHealth, State, standing
+from digest.feed.standing import TROUBLES, FeedHealth, State, is_damaged, standing
 from digest.feed.urls import public
 from digest.publish import STALE_FEED, collect
 from digest.store import health
@@ -80,6 +80,7 @@ class Feeds:
         feeds = await asyncio.to_thread(self._health)
         await self._tell_of_trouble(feeds, now)
         await self._tell_of_gaps(feeds, now)
+        await self._tell_of_damage(feeds, now)
         await self._tell_of_questions(now)
         return {one.url: one.error for one in collected if one.error}
 
@@ -108,6 +109,15 @@ class Feeds:
                 left = f"gap:{public(feed.url)}:{feed.gap_left_at}"
                 await self._alerts.over(left, now, given_up=GIVEN_UP)
         await self._alerts.end("gap:", now, but=among(known))
+
+    async def _tell_of_damage(self, feeds: list[FeedHealth], now: datetime) -> None:
+        """Tell of what cannot be read of a feed, and once it is whole again."""
+        for feed in feeds:
+            if is_damaged(feed, now):
+                key, subject = f"damaged:{public(feed.url)}", f"Articles of {public(feed.url)} cannot be read"
+                await self._alerts.alert(key, subject, feed.complaints, now, once=True)
+        lasting = (f"damaged:{public(feed.url)}" for feed in feeds if feed.damaged_at)
+        await self._alerts.end("damaged:", now, but=among(lasting))
 
     async def _tell_of_questions(self, now: datetime) -> None:
         """Tell of articles of which an editor has to say whether they are news."""

@@ -1,6 +1,7 @@
 """What the ledger knows about the feeds' health, and about articles that wait for an editor's word."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -44,10 +45,19 @@ def _health(session: Session, row: FeedRow) -> FeedHealth:
         gap=row.gap or "",
         gap_at=row.gap_at,
         gap_left_at=row.gap_left_at,
+        complaints=row.complaints or "",
+        damaged_at=row.damaged_at,
         newest_at=max(signs, default=None),
         newest_title=newest[0][2] if newest else "",
         rhythm=rhythm(published for published, _, _ in newest),
     )
+
+
+def note_damage(session: Session, feed_id: int, said: str, now: datetime, *, lost: bool) -> None:
+    """Take note of what was wrong with a feed as it was read, and since when articles are `lost` by it."""
+    row = session.get_one(FeedRow, feed_id)
+    row.complaints, row.damaged_at = said, (row.damaged_at or now) if lost else None
+    session.add(row)
 
 
 def asked(session: Session, newsletter: str, urls: Sequence[str]) -> int:

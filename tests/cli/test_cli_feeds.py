@@ -74,6 +74,16 @@ def test_what_has_moved_gone_or_been_missed_is_said(site: Site) -> None:
     assert "take it out" in said.out
 
 
+def test_what_was_wrong_as_it_was_last_read_is_said_until_it_is_read_whole(site: Site) -> None:
+    site.begin().digest("collect")
+    age(site, complaints="2 of 9 items are left out.")
+    said = site.digest("feeds", "--check")
+    assert (said.code, "2 of 9 items are left out." in said.out) == (0, True)
+    site.digest("collect")
+    [told] = json.loads(site.digest("feeds", "--json").out)
+    assert (told["complaints"], told["todo"]) == ("", "")
+
+
 def test_a_password_in_an_address_is_not_shown(site: Site) -> None:
     site.begin(("sample:", "http://me:secret@127.0.0.1:1/feed"))
     site.digest("collect")

@@ -164,6 +164,7 @@ def test_a_cut_feed_keeps_its_whole_items_and_says_so() -> None:
     assert reading.articles == recorded("t0.xml").articles[:5]
     assert "malformed in line 188" in reading.complaints[0]
     assert "last item was cut" in reading.complaints[1]
+    assert reading.lost
 
 
 def test_an_error_page_is_no_feed() -> None:
@@ -301,6 +302,7 @@ def test_items_without_any_identity_are_left_out_and_reported() -> None:
     reading = read(rss("<title>A</title>", "<guid>g</guid>"), HEADERS, url=URL, now=NOW)
     assert [a.guid for a in reading.articles] == ["g"]
     assert "1 of 2 items" in reading.complaints[0]
+    assert reading.lost
 
 
 def test_a_guid_too_long_for_an_index_is_known_by_its_hash() -> None:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from feed_site import Answer
 from press import NEXT, ON_SQLITE, SLOT, Press, live, live_at, live_until, press
 from smtp_server import Bad, SmtpServer
 from sqlmodel import select
@@ -104,6 +105,37 @@ async def test_a_gap_that_nothing_has_closed_in_time_is_given_up_and_not_over(
         told = [letter for letter in room.letters if said in str(letter["Subject"])]
         assert [str(one["Subject"]) for one in told] == [said, f"Given up: {said}"]
         assert "not looked for any more" in told[1].get_content().replace("\n", " ")
+
+
+@ON_SQLITE
+async def test_a_feed_of_which_articles_cannot_be_read_is_told_once_if_that_lasts_and_so_is_its_end(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        whole = room.site.answer("/feed", {})
+        nameless = whole.body.replace(b"<item>", b"<item><title>Nameless</title></item><item>", 1)
+        damaged = f"Articles of {room.site.feed_url} cannot be read"
+        room.site.answers["/feed"] = Answer(body=nameless, headers=whole.headers)
+        await live_until(room.service(), room.clock, room.clock() + 100 * MINUTE, every=25)
+        assert room.told == []
+        await live_until(room.service(), room.clock, room.clock() + 2 * DAY, every=240)
+        told = [letter for letter in room.letters if damaged in str(letter["Subject"])]
+        assert [str(one["Subject"]) for one in told] == [damaged]
+        assert "1 of 2 items" in told[0].get_content()
+        room.site.up()
+        await live_at(room.service(), room.clock, room.clock() + 20 * MINUTE)
+        assert [subject for subject in room.told if damaged in subject] == over(damaged)
+
+
+@ON_SQLITE
+async def test_a_feed_that_is_damaged_and_loses_nothing_is_not_told(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path, now=SLOT.instant + HOUR) as room:
+        whole = room.site.answer("/feed", {})
+        room.site.answers["/feed"] = Answer(body=b"\n" + whole.body, headers=whole.headers)
+        await live_until(room.service(), room.clock, room.clock() + 3 * HOUR, every=60)
+        with room.store.read() as session:
+            assert "White space" in (session.exec(select(FeedRow.complaints)).one() or "")
+        assert room.told == []
 
 
 @ON_SQLITE
