@@ -16,9 +16,11 @@ demo: $(READY)
 test: $(READY)
 	$(PYTEST) $(TESTS)
 
-# Chromium for the pages, Postfix for a real relay and smtp-sink, systemd to read the unit, opendkim to verify.
+# Chromium for the pages, Postfix for a real relay and smtp-sink, systemd to read the unit, opendkim to verify;
+# axe-core, of npm, judges the pages.
 test-system: $(READY)
 	@tools/system-packages chromium postfix fonts-liberation systemd opendkim
+	@tools/npm-packages axe-core@4.10.3
 	$(PYTEST) -m "system and not torture" $(TESTS)
 
 # A hundred kills, full disks, servers that die, and on PostgreSQL what was seen on SQLite: for many minutes.
