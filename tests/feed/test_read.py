@@ -463,6 +463,14 @@ def test_without_a_link_a_relative_picture_resolves_against_xml_base() -> None:
     assert article.picture.url == "https://files.example/a/c.jpg"
 
 
+def test_an_articles_link_counts_for_more_than_xml_base() -> None:
+    content = '<content type="html" xml:base="https://files.example/a/">&lt;img src="c.jpg"&gt;</content>'
+    link = '<link href="https://ledger.example/a/b/"/>'
+    (article,) = articles(atom(f"<id>tag:1</id><title>One</title>{link}{content}"))
+    assert article.picture is not None
+    assert article.picture.url == "https://ledger.example/a/b/c.jpg"
+
+
 def test_a_text_over_several_lines_keeps_its_words_apart() -> None:
     people = "<dc:creator>Ada\nThistlewood</dc:creator><category>City\n Hall</category>"
     article = only(f"{people}<description>One\ntwo.</description>")
