@@ -11,10 +11,15 @@ from uuid import uuid4
 import psycopg
 import pytest
 import structlog
+from hypothesis import settings
 from sqlalchemy import make_url
 
 from digest.store.database import Store
 from digest.store.schema import open_store, upgrade
+
+# Speed is measured by the benchmarks: a busy computer fails no property.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
