@@ -52,12 +52,13 @@ def context(edition: Edition, said: NullTranslations) -> dict[str, Any]:
 
 
 def _linked(article: LedgerArticle, edition: Edition) -> LedgerArticle:
-    """Give the article with the links of this mail."""
+    """Give the article with the links of this mail, and nothing said twice."""
     link = urls.with_params(urls.secure(article.link, edition.site_url), edition.link_params)
     picture: Picture | None = article.picture
     if picture is not None:
         picture = replace(picture, url=urls.secure(picture.url, edition.site_url))
-    return replace(article, link=link, picture=picture)
+    excerpt = words.beyond(article.title, article.excerpt)
+    return replace(article, link=link, picture=picture, excerpt=excerpt)
 
 
 def _locale(language: str) -> Locale:

@@ -22,6 +22,8 @@ PREHEADER = 140
 ENGLISH = NullTranslations()
 
 _NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+# What ends a sentence, or the text.
+_STOP = re.compile(r"[.!?]*(?:\s+|$)")
 _SENTENCE_END = re.compile(r"[.!?…][”’\"')»]*(?=\s)|[。！？]")
 
 
@@ -67,6 +69,13 @@ def clip(text: str, limit: int) -> str:
     in_a_word = not head[-1:].isspace() and not text[limit - 1].isspace()
     words = head.rsplit(maxsplit=1)[0] if in_a_word and " " in head.strip() else head
     return words.rstrip(" ,;:–—-") + "…"
+
+
+def beyond(title: str, text: str) -> str:
+    """Give a text without its title where it begins with that as a sentence, as untitled notes do."""
+    rest = text.removeprefix(title)
+    stop = _STOP.match(rest) if title and rest != text else None
+    return rest[stop.end() :] if stop and (not rest or stop[0].strip() or title[-1] in ".!?") else text
 
 
 def wrap(text: str, columns: int = COLUMNS) -> str:

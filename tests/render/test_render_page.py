@@ -186,6 +186,13 @@ def test_a_picture_of_unknown_size_has_a_width_and_no_height() -> None:
     assert "height" not in image.attributes
 
 
+def test_an_untitled_note_does_not_say_its_title_twice() -> None:
+    note = article(1, "Pitch frozen", excerpt="Pitch frozen. Tickets stay valid.")
+    said = words(replace(EDITION, articles=(note,)))
+    assert "Tickets stay valid." in said
+    assert said.count("Pitch frozen.") == 0
+
+
 def test_a_storys_text_is_text() -> None:
     title = '<script>alert("1")</script> & {{ reader.email }} @import'
     hostile = article(1, title, excerpt="<img src=x>", author="<b>", categories=("</td>",))

@@ -65,6 +65,23 @@ def test_a_clipped_text_is_never_longer(text: str, limit: int) -> None:
     assert len(words.clip(text, limit)) <= limit
 
 
+@pytest.mark.parametrize(
+    ("title", "text", "rest"),
+    [
+        ("Pitch frozen", "Pitch frozen. Tickets stay valid.", "Tickets stay valid."),
+        ("Pitch frozen!", "Pitch frozen! Tickets stay valid.", "Tickets stay valid."),
+        ("Pitch frozen", "Pitch frozen.", ""),
+        ("Pitch frozen", "Pitch frozen over, says the keeper.", "Pitch frozen over, says the keeper."),
+        ("Pitch frozen", "Pitch frozen", ""),
+        ("Room 5", "Room 5.2 is closed.", "Room 5.2 is closed."),
+        ("On this night the river…", "On this night the river broke.", "On this night the river broke."),
+        ("", "Tickets stay valid.", "Tickets stay valid."),
+    ],
+)
+def test_a_title_that_is_a_texts_first_sentence_is_not_said_twice(title: str, text: str, rest: str) -> None:
+    assert words.beyond(title, text) == rest
+
+
 @given(st.text())
 def test_wrapping_loses_no_word(text: str) -> None:
     assert words.wrap(text).split() == text.split()
