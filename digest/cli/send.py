@@ -25,7 +25,7 @@ from digest.duties import waits_for_check
 from digest.errors import DigestError, IssueError, UsageError
 from digest.links import new_key, parse_keys
 from digest.model import Issue, IssueState, Slot
-from digest.publish import STALE_FEED, Draft, collect, draft
+from digest.publish import Draft, awaited, collect, draft
 from digest.publish.extra import checked_name
 from digest.publish.report import counts
 from digest.store import articles, issues
@@ -232,16 +232,21 @@ async def _prepare(desk: Desk, choice: Choice) -> Draft | None:
 
 async def _collect(desk: Desk, newsletter: Newsletter) -> None:
     collected = await collect(desk, conditional=False)
-    failed = [one for one in collected if one.error and one.url in newsletter.feeds]
+    failed = {one.url: one.error for one in collected if one.error and one.url in newsletter.feeds}
     if not failed:
         return
     with desk.store.read() as session:
-        good = {feed.url: feed.good_at for feed in articles.feeds(session)}
-    for one in failed:
-        at = good.get(one.url)
-        if at is None or desk.clock() - at >= STALE_FEED:
-            raise DigestError(f"{one.error} Nothing was sent.")
-        output.tell(f"{one.error} Going on with what it said {output.moment(at, _zone(desk))}.")
+        known = [feed for feed in articles.feeds(session) if feed.url in newsletter.feeds]
+    waits = awaited(known, failed, desk.clock())
+    for feed in known:
+        if feed.url in waits:
+            raise DigestError(f"{failed[feed.url]} Nothing was sent.")
+    for feed in known:
+        if feed.url in failed:
+            said = (
+                f"what it said {output.moment(feed.good_at, _zone(desk))}" if feed.good_at else "the others"
+            )
+            output.tell(f"{failed[feed.url]} Going on with {said}.")
 
 
 def _zone(desk: Desk) -> str:

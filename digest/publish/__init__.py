@@ -1,15 +1,16 @@
 """The line as short functions, in the order in which they run: collect, draft, freeze, send; or rehearse."""
 
-from digest.publish.collect import STALE_FEED, Collected, collect
+from digest.publish.collect import Collected, collect
 from digest.publish.draft import Draft, draft, edition, sample, select_for
 from digest.publish.freeze import freeze, obstacle
 from digest.publish.rehearse import rehearse
 from digest.publish.send import job, send, send_test
+from digest.publish.waiting import awaited
 
 __all__ = [
-    "STALE_FEED",
     "Collected",
     "Draft",
+    "awaited",
     "collect",
     "draft",
     "edition",

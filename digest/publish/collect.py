@@ -1,7 +1,7 @@
 """Collects: fetches every feed, reads it off the event loop, and takes its articles into the ledger."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -22,9 +22,6 @@ from digest.store.articles import Arrived
 from digest.store.news import Change
 
 log = structlog.get_logger()
-
-STALE_FEED = timedelta(hours=2)
-"""A last good fetch that is younger than this may stand in for one that fails as an issue is made."""
 
 AT_ONCE = 4
 """Feeds that are fetched at the same time: a site that hangs costs one time-out, and is not overrun."""
@@ -63,24 +60,30 @@ def _nothing() -> None:
 
 
 async def collect(
-    desk: Desk, *, conditional: bool = True, patient: bool = False, on_page: Callable[[], None] = _nothing
+    desk: Desk,
+    urls: Sequence[str] | None = None,
+    *,
+    conditional: bool = True,
+    patient: bool = False,
+    on_page: Callable[[], None] = _nothing,
 ) -> list[Collected]:
-    """Fetch and read every feed of the site, and judge what is new for every newsletter.
+    """Fetch and read these feeds, or every feed of the site, and judge what is new for every newsletter.
 
     Unconditionally before an issue is frozen: a 304 can hide a trashed post, a late one, an edit. `patient`
     leaves a feed alone for as long as its site has asked for, and one that is gone for a day. `on_page` is
     called for each further page that is asked.
     """
+    urls = desk.settings.site.feeds if urls is None else urls
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def one(url: str) -> Collected:
         async with turns, client(desk.settings.site.url, url) as http:
             return await _one(desk, http, url, conditional=conditional, patient=patient, on_page=on_page)
 
-    ended = await asyncio.gather(*map(one, desk.settings.site.feeds), return_exceptions=True)
+    ended = await asyncio.gather(*map(one, urls), return_exceptions=True)
     await asyncio.to_thread(_judge, desk, desk.clock())
     collected = []
-    for url, result in zip(desk.settings.site.feeds, ended, strict=True):
+    for url, result in zip(urls, ended, strict=True):
         if isinstance(result, Exception) and not isinstance(result, DigestError):
             # One feed that this program cannot take keeps neither the others nor the readers' pages.
             log.error("feed.mistake", feed=public(url), exc_info=result)
@@ -117,14 +120,13 @@ async def _one(
         return Collected(url=url, gap=gap, error=f"{status.last_error} It is {until}.")
     keen = feed.gap is not None and (not (conditional and patient) or now - feed.gap.at < GAP_HOPE)
     try:
-        asked = await whereabouts.ask(http, feed, now, conditional=conditional and not keen)
+        asked = await whereabouts.ask(desk, http, feed, now, conditional=conditional and not keen)
         feed, outcome = asked.feed, asked.outcome
         if isinstance(outcome, NotModified):
             await asyncio.to_thread(booking.not_modified, desk, feed, outcome, now)
             return Collected(url=url, gap=gap)
         if isinstance(outcome, Fetched):
             read = await reading(outcome.body, outcome.headers, url=outcome.url, now=now)
-            await whereabouts.recognise(desk, asked, read.articles)
             walk = Walk(
                 desk=desk,
                 http=http,

@@ -123,7 +123,7 @@ class Walk:
         """End where something known was met, with what is late one page further, if that page comes."""
         trail = self._trail(pages, reaches=True)
         further = paging.further(page.body, here=page.url, first=first, number=pages, next_url=page.next_url)
-        if further is None or not self.thorough:
+        if further is None or not self.thorough or (further.sort is Sort.GUESSED and pages == 1):
             return trail
         try:
             answered = await self._read(further)

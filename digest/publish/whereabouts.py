@@ -15,6 +15,7 @@ from digest.feed.fetch import Failed, Fetched, Gone, Outcome, Validators, fetch
 from digest.feed.urls import public
 from digest.model import Article, FeedStatus
 from digest.publish.booking import Opened
+from digest.publish.reading import reading
 from digest.sample import feed as sample_feed
 from digest.store import gaps, moves
 
@@ -30,11 +31,11 @@ class Asked:
 
     feed: Opened
     outcome: Outcome
-    guessed: bool = False
-    """Whether it may be another feed of the site: `recognise` tells."""
 
 
-async def ask(http: httpx2.AsyncClient, feed: Opened, now: datetime, *, conditional: bool) -> Asked:
+async def ask(
+    desk: Desk, http: httpx2.AsyncClient, feed: Opened, now: datetime, *, conditional: bool
+) -> Asked:
     """Ask for a feed where it was last. A page that stands for it is asked for its feed, at first.
 
     Where its site has moved it, and it is gone from there or has failed for a day, its configured address
@@ -53,18 +54,8 @@ async def ask(http: httpx2.AsyncClient, feed: Opened, now: datetime, *, conditio
         log.info("feed.discovered", page=status.url, feed=found.url)
         return Asked(feed=replace(feed, address=found.url), outcome=found.feed)
     if feed.address != status.url and _is_lost(outcome, status, now):
-        return await _elsewhere(http, feed, now) or Asked(feed=feed, outcome=outcome)
+        return await _elsewhere(desk, http, feed, now) or Asked(feed=feed, outcome=outcome)
     return Asked(feed=feed, outcome=outcome)
-
-
-async def recognise(desk: Desk, asked: Asked, shown: tuple[Article, ...]) -> None:
-    """Raise FeedError where a feed was guessed, and shows nothing that is known of the one it is to be."""
-    if asked.guessed and not await asyncio.to_thread(_is_known, desk, asked.feed.status, shown):
-        page, found = public(asked.feed.status.url), public(asked.feed.address)
-        raise FeedError(
-            f"The feed is not where it was, and {page} now names {found}, which shows nothing known: "
-            "if that is the feed, put it into [site] feeds."
-        )
 
 
 def _is_lost(outcome: Outcome, status: FeedStatus, now: datetime) -> bool:
@@ -72,19 +63,31 @@ def _is_lost(outcome: Outcome, status: FeedStatus, now: datetime) -> bool:
     return failed or isinstance(outcome, Gone)
 
 
-async def _elsewhere(http: httpx2.AsyncClient, feed: Opened, now: datetime) -> Asked | None:
-    """Ask the configured address, and what it names if it is a page's."""
-    back = await fetch(http, feed.status.url, Validators(), now=now)
+async def _elsewhere(desk: Desk, http: httpx2.AsyncClient, feed: Opened, now: datetime) -> Asked | None:
+    """Ask the configured address, and what it names if it is a page's: that has to show something known."""
+    page = feed.status.url
+    back = await fetch(http, page, Validators(), now=now)
     if isinstance(back, Fetched):
-        return Asked(feed=replace(feed, address=feed.status.url), outcome=back)
-    if isinstance(back, Failed):
-        for address in named(back.page, back.page_url)[:MOST_NAMED]:
-            found = await fetch(http, address, Validators(), now=now)
-            if isinstance(found, Fetched):
-                return Asked(feed=replace(feed, address=address), outcome=found, guessed=True)
+        return Asked(feed=replace(feed, address=page), outcome=back)
+    if not isinstance(back, Failed):
+        return None
+    for address in named(back.page, back.page_url)[:MOST_NAMED]:
+        found = await fetch(http, address, Validators(), now=now)
+        if isinstance(found, Fetched):
+            if await _is_known(desk, feed.status, found, now):
+                return Asked(feed=replace(feed, address=address), outcome=found)
+            log.warning("feed.not_recognised", page=public(page), feed=public(address))
     return None
 
 
-def _is_known(desk: Desk, status: FeedStatus, shown: tuple[Article, ...]) -> bool:
+async def _is_known(desk: Desk, status: FeedStatus, found: Fetched, now: datetime) -> bool:
+    try:
+        read = await reading(found.body, found.headers, url=found.url, now=now)
+    except FeedError:
+        return False
+    return await asyncio.to_thread(_any_known, desk, status, read.articles)
+
+
+def _any_known(desk: Desk, status: FeedStatus, shown: tuple[Article, ...]) -> bool:
     with desk.store.read() as session:
         return any(gaps.is_known(session, status.id, one.guid, "", before=None) for one in shown)

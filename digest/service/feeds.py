@@ -1,19 +1,13 @@
-"""Collects on time, says whether that is fresh enough to publish, and tells how the feeds are."""
+"""Tells how the feeds are."""
 
 import asyncio
 from datetime import datetime, timedelta
 
 from digest.alerts import Alerts, among
-from digest.config import Newsletter
 from digest.desk import Desk
 from digest.feed.standing import TROUBLES, FeedHealth, State, is_damaged, standing
 from digest.feed.urls import public
-from digest.publish import STALE_FEED, collect
 from digest.store import health
-
-COLLECT_EVERY = timedelta(minutes=15)
-RETRY_FEED = timedelta(minutes=5)
-"""How often a feed that failed before a slot is tried again."""
 
 KEYS = {State.DOWN: "feed:", State.GONE: "gone:", State.BLOCKED: "blocked:", State.STALE: "silent:"}
 """How the keys of each kind of trouble begin: what turns into another kind is told at once."""
@@ -32,57 +26,18 @@ SAID = {
 
 
 class Feeds:
-    """The site's feeds. `collected_at` is when they were last asked."""
+    """The site's feeds, as the ledger knows them."""
 
     def __init__(self, desk: Desk, alerts: Alerts) -> None:
         self._desk, self._alerts = desk, alerts
-        self.collected_at: datetime | None = None
-        self._asked_at: datetime | None = None
-        self._down: dict[str, str] = {}
 
-    async def collect_if_due(self) -> None:
-        """Collect every fifteen minutes."""
-        if has_passed(self.collected_at, COLLECT_EVERY, self._desk.clock()):
-            async with self._alerts.guard("the feeds", self._desk.clock):
-                await self._collect(conditional=True)
-
-    async def fresh(self, newsletter: Newsletter) -> bool:
-        """Ask all feeds once more before freezing; False where one is down and last came too long ago."""
-        now = self._desk.clock()
-        if has_passed(self._asked_at, RETRY_FEED, now):
-            self._asked_at = now
-            self._down = await self._collect(conditional=False)
-        down = {url: why for url, why in self._down.items() if url in newsletter.feeds}
-        good = {feed.url: feed.good_at for feed in await asyncio.to_thread(self._health)}
-        stale = any(has_passed(good.get(url), STALE_FEED, now) for url in down)
-        waiting, older = f"waiting:{newsletter.name}", f"older:{newsletter.name}"
-        why = "\n".join(down.values())
-        if stale:
-            await self._alerts.alert(waiting, f"{newsletter.name}: waiting for a feed", why, now)
-        else:
-            await self._alerts.over(waiting, now)
-        if down and not stale:
-            title = f"{newsletter.name}: made of an older fetch of a feed"
-            await self._alerts.alert(older, title, why, now)
-        elif not down:
-            await self._alerts.over(older, now, quietly=True)
-        return not stale
-
-    async def let_go(self, newsletter: Newsletter) -> None:
-        """Take note that no issue of a newsletter waits for its feeds any more."""
-        for key in (f"waiting:{newsletter.name}", f"older:{newsletter.name}"):
-            await self._alerts.over(key, self._desk.clock(), quietly=True)
-
-    async def _collect(self, *, conditional: bool) -> dict[str, str]:
-        """Collect, tell how the feeds are, and give what failed by its URL."""
-        now = self.collected_at = self._desk.clock()
-        collected = await collect(self._desk, conditional=conditional, patient=True)
+    async def tell(self, now: datetime) -> None:
+        """Tell what troubles the feeds have, what may be missing, and what an editor is asked."""
         feeds = await asyncio.to_thread(self._health)
         await self._tell_of_trouble(feeds, now)
         await self._tell_of_gaps(feeds, now)
         await self._tell_of_damage(feeds, now)
         await self._tell_of_questions(now)
-        return {one.url: one.error for one in collected if one.error}
 
     async def _tell_of_trouble(self, feeds: list[FeedHealth], now: datetime) -> None:
         lasting = set[str]()

@@ -13,6 +13,7 @@ from apscheduler.triggers.cron import CronTrigger
 
 from digest.alerts import Alerts
 from digest.desk import Desk
+from digest.service.collecting import PATIENCE
 from digest.service.dispatch import Dispatch
 from digest.service.look import Look
 from digest.service.postbox import Postbox
@@ -26,20 +27,27 @@ PICK_UP_SECONDS = 2
 """How often it asks the ledger for an issue to send: a correction, or one that was resumed, is in a hurry."""
 
 LAST_LOOK_SECONDS = 5
-"""How long a stop waits for a look that is under way, for instance at a feed that hangs."""
+"""How long a stop waits for a look that is under way."""
 
 Serve = Callable[[asyncio.Event], Awaitable[None]]
 """Serves the reader pages until its event is set."""
 
 
 class Service:
-    """The line on schedule. The caller holds the sender's role. `last_look` is in seconds."""
+    """The line on schedule. The caller holds the sender's role. `last_look` and `patience` are in seconds."""
 
-    def __init__(self, desk: Desk, alerts: Alerts, *, last_look: float = LAST_LOOK_SECONDS) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        alerts: Alerts,
+        *,
+        last_look: float = LAST_LOOK_SECONDS,
+        patience: float = PATIENCE,
+    ) -> None:
         self._desk, self._alerts, self._last_look = desk, alerts, last_look
         self._wake = asyncio.Event()
         self._dispatch = Dispatch(desk, alerts, wake=self._wake.set)
-        self._look = Look(desk, alerts)
+        self._look = Look(desk, alerts, wake=self._wake.set, patience=patience)
         self._postbox = Postbox(desk, alerts)
         self._watcher = Watcher(desk, alerts, self._dispatch)
 
@@ -57,6 +65,7 @@ class Service:
             ending.push_async_callback(_ended, pages)
             ending.callback(pages_stop.set)
             ending.push_async_callback(self.idle)
+            ending.push_async_callback(self._look.close)
             looks = asyncio.create_task(_and_then(self._look_again(stop), stop.set), name="looks")
             ending.push_async_callback(_ended, looks, seconds=self._last_look)
             post = asyncio.create_task(_and_then(self._postbox.run(stop), stop.set), name="postbox")

@@ -1,7 +1,7 @@
 """What the service does when it looks around: collects, drafts, publishes, skips, as `duties.py` decides."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -14,7 +14,8 @@ from digest.errors import IssueError
 from digest.model import Issue, IssueState, Slot
 from digest.publish import Draft, draft, freeze, rehearse
 from digest.publish.report import report
-from digest.service.feeds import Feeds, has_passed
+from digest.service.collecting import PATIENCE, Collecting
+from digest.service.feeds import has_passed
 from digest.store import articles, issues, limits, locks, readermail, signups, stats, watch
 
 log = structlog.get_logger()
@@ -23,11 +24,17 @@ PURGE_EVERY = timedelta(days=1)
 
 
 class Look:
-    """One look after the other. `stopping` keeps it from beginning anything new."""
+    """One look after the other. `stopping` keeps it from beginning anything new.
 
-    def __init__(self, desk: Desk, alerts: Alerts) -> None:
+    `wake` is called when there is a reason for another; `patience` is what one feed may hold a look up, in
+    seconds.
+    """
+
+    def __init__(
+        self, desk: Desk, alerts: Alerts, *, wake: Callable[[], None], patience: float = PATIENCE
+    ) -> None:
         self._desk, self._alerts = desk, alerts
-        self._feeds = Feeds(desk, alerts)
+        self._collecting = Collecting(desk, alerts, wake=wake, patience=patience)
         self._drafted: dict[tuple[str, str], datetime | None] = {}
         self._purged_at: datetime | None = None
         self.stopping = False
@@ -35,7 +42,8 @@ class Look:
     async def once(self) -> None:
         """Do what is to be done now, newsletter by newsletter. Trouble with one does not keep the others."""
         clock = self._desk.clock
-        await self._feeds.collect_if_due()
+        async with self._alerts.guard("the feeds", clock):
+            await self._collecting.routine()
         for newsletter in self._desk.settings.newsletter:
             async with self._alerts.guard(newsletter.name, clock):
                 found = await asyncio.to_thread(self._duties, newsletter)
@@ -50,6 +58,10 @@ class Look:
             async with self._alerts.guard("the purge", clock):
                 await asyncio.to_thread(self._purge)
 
+    async def close(self) -> None:
+        """End what looks have begun and did not wait for."""
+        await self._collecting.close()
+
     async def _let_go(self, newsletter: Newsletter, found: Sequence[Duty]) -> None:
         """Tell which troubles of slots are over because nothing is to be done about those slots any more."""
         now, name = self._desk.clock(), newsletter.name
@@ -58,7 +70,7 @@ class Look:
         open_now = tuple(f"trouble:{name} {duty.slot.name}:" for duty in found)
         await self._alerts.end(f"trouble:{name} ", now, but=lambda key: key.startswith(open_now), calm=CALM)
         if not any(duty.act in {Act.PUBLISH, Act.AWAIT} for duty in found):
-            await self._feeds.let_go(newsletter)
+            await self._collecting.let_go(newsletter)
 
     def _duties(self, newsletter: Newsletter) -> list[Duty]:
         now = self._desk.clock()
@@ -93,7 +105,7 @@ class Look:
 
     async def _draft_anew(self, newsletter: Newsletter, slot: Slot) -> None:
         """Draft once for each time that the feeds were asked: in between hardly anything changes."""
-        key, asked = (newsletter.name, slot.name), self._feeds.collected_at
+        key, asked = (newsletter.name, slot.name), self._collecting.collected_at
         if asked is None or self._drafted.get(key) != asked:
             await self._draft(newsletter, slot)
             self._drafted = {known: at for known, at in self._drafted.items() if at == asked}
@@ -131,7 +143,7 @@ class Look:
         rehearsal = self._desk.settings.is_rehearsal
         if rehearsal and await asyncio.to_thread(self._rehearsed, newsletter, slot):
             return
-        if not await self._feeds.fresh(newsletter):
+        if not await self._collecting.fresh(newsletter):
             return
         made = await self._draft(newsletter, slot)
         if made.rendering is None:

@@ -453,7 +453,8 @@ async def test_a_feed_that_shows_nothing_known_is_not_taken_for_one_that_is_gone
     async with press(store, tmp_path) as room:
         await named_by_a_page(room, "/comments")
         room.site.feeds["/comments"] = [Story(slug="a-comment", published_at=room.clock())]
-        assert "put it into [site] feeds" in (await once(room)).error
+        assert "gone for good" in (await once(room)).error
+        assert status(room, room.feeds[0]).gone
         assert set(standing(room)) == {"ferry-runs-again"}
         room.site.up("/feed")
         assert await asking(room) == ["/feed"]

@@ -3,9 +3,11 @@
 from datetime import timedelta
 from pathlib import Path
 
-from press import NEXT, ON_SQLITE, SLOT, live, live_at, live_until, press
+from feed_site import Story
+from press import NEXT, ON_SQLITE, SLOT, Press, live, live_at, live_until, press
 
 from digest.model import IssueState
+from digest.service import Service
 from digest.store.database import Store
 
 MINUTE = timedelta(minutes=1)
@@ -115,6 +117,55 @@ async def test_another_feed_that_is_down_delays_no_newsletter_that_does_not_take
         await live_at(service, room.clock, room.clock(), SLOT.instant)
         assert room.issue().state is IssueState.SENT
         assert f"The feed {sport} is down" in room.told
+
+
+async def two_feeds(room: Press, *, status: int) -> Service:
+    """A newsletter of two feeds, one of which gives nothing more."""
+    sport = f"{room.site.base}/sport"
+    room.site.feeds["/sport"] = [Story(slug="match", published_at=room.clock())]
+    room.feeds = [room.site.feed_url, sport]
+    service = room.service()
+    await live(service)
+    room.site.down("/sport", status)
+    return service
+
+
+@ON_SQLITE
+async def test_a_feed_that_is_gone_holds_up_no_issue(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        service = await two_feeds(room, status=410)
+        await live_at(service, room.clock, SLOT.instant)
+        assert room.decided() == {"ferry-runs-again": "included", "match": "included"}
+        room.publish("next-days-news")
+        await live_at(service, room.clock, NEXT.instant)
+        assert room.decided(NEXT) == {"next-days-news": "included"}
+        assert set(room.copies.values()) == {2}
+        assert f"The feed {room.feeds[1]} is gone" in room.told
+
+
+@ON_SQLITE
+async def test_what_the_only_feed_gave_before_it_was_gone_is_mailed(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        service = room.service()
+        await live(service)
+        room.site.down(status=410)
+        await live_at(service, room.clock, SLOT.instant)
+        assert room.decided() == {"ferry-runs-again": "included"}
+        await live_at(service, room.clock, NEXT.instant)
+        assert room.issue(NEXT).state is IssueState.SKIPPED
+        assert "0 new articles" in str(room.issue(NEXT).reason)
+
+
+@ON_SQLITE
+async def test_a_feed_that_has_been_down_for_a_day_keeps_the_others_waiting_no_more(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        service = await two_feeds(room, status=500)
+        await live_at(service, room.clock, SLOT.instant)
+        assert room.find() is None or room.issue().state is not IssueState.SENT
+        await live_at(service, room.clock, NEXT.instant)
+        assert room.issue(NEXT).state is IssueState.SENT
 
 
 @ON_SQLITE

@@ -1,0 +1,103 @@
+"""A site that takes minutes: it keeps nothing waiting but the issue that is made of its feed."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from feed_site import Story
+from press import DAILY, ON_SQLITE, SLOT, Press, live, press
+
+from digest.alerts import Alerts
+from digest.model import IssueState
+from digest.service import Service
+from digest.store.database import Store
+
+pytestmark = ON_SQLITE
+SECONDS = 20
+"""Longer than any of this takes on a busy machine, and shorter than a feed that hangs."""
+SPORT = '[[newsletter]]\nname = "sport"\nschedule = "0 7 * * *"\nfeeds = ["{url}"]\n'
+
+
+def two_newsletters(room: Press) -> Service:
+    """A daily of one feed, and a second newsletter of another, at the same time."""
+    sport = f"{room.site.base}/sport"
+    room.site.feeds["/sport"] = [Story(slug="match", published_at=room.clock())]
+    room.feeds = [room.site.feed_url, sport]
+    room.newsletters = DAILY + f'feeds = ["{room.site.feed_url}"]\n' + SPORT.format(url=sport)
+    room.subscribe(2, newsletter="sport", first=50)
+    desk = room.desk()
+    return Service(desk, Alerts(desk), patience=0.2)
+
+
+def hang(room: Press, path: str = "/feed") -> threading.Event:
+    room.site.hold[path] = threading.Event()
+    return room.site.hold[path]
+
+
+def is_sent(room: Press, newsletter: str = "daily") -> bool:
+    issue = room.find(newsletter=newsletter)
+    return issue is not None and issue.state is IssueState.SENT
+
+
+async def until_sent(room: Press, service: Service, newsletter: str = "daily") -> None:
+    async with asyncio.timeout(SECONDS):
+        while not is_sent(room, newsletter):
+            await live(service)
+
+
+async def serve(stop: asyncio.Event) -> None:
+    await stop.wait()
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SECONDS):
+        while not condition():  # noqa: ASYNC110 - what is waited for happens outside this program
+            await asyncio.sleep(0.01)
+
+
+async def test_a_feed_that_hangs_at_the_slot_delays_its_own_newsletter_alone(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        service = two_newsletters(room)
+        await live(service)
+        room.clock.now = SLOT.instant
+        held = hang(room)
+        await until_sent(room, service, "sport")
+        assert not is_sent(room)
+        room.publish("in-the-last-minute", minutes_ago=1)
+        held.set()
+        await until_sent(room, service)
+        assert room.decided()["in-the-last-minute"] == "included"
+        assert set(room.copies.values()) == {1}
+
+
+async def test_a_feed_that_hangs_is_asked_once_and_not_again_at_each_look(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        service = two_newsletters(room)
+        held = hang(room)
+        for _ in range(3):
+            await live(service)
+            room.clock.now += timedelta(minutes=20)
+        held.set()
+        await eventually(lambda: "/feed" in room.site.asked)
+        assert room.site.asked.count("/feed") == 1
+
+
+async def test_a_collection_that_ends_late_has_the_service_look_at_once(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        service = two_newsletters(room)
+        await live(service)
+        room.clock.now = SLOT.instant
+        held, stop = hang(room), asyncio.Event()
+        running = asyncio.create_task(service.run(stop, serve))
+        # By itself it looks around every half a minute.
+        await eventually(lambda: is_sent(room, "sport"))
+        held.set()
+        await eventually(lambda: is_sent(room))
+        stop.set()
+        await running
