@@ -36,6 +36,8 @@ name = "weekly"
 title = "The Weekly Ledger"
 schedule = "0 7 * * 0"
 """
+FINGER = 44
+"""CSS pixels (WCAG 2.2, 2.5.5)."""
 INBOX = "https://inbox.example/"
 """Where the reader's mail is read: our mail is a page of another site's."""
 
@@ -107,8 +109,12 @@ class Reader:
         await self.sees(heading)
 
     async def press(self, button: str, heading: str, *, said: str = "") -> None:
+        found = self.page.get_by_role("button", name=button, exact=True)
+        box = await found.bounding_box()
+        assert box
+        assert box["height"] >= FINGER
         async with self.page.expect_navigation():
-            await self.page.get_by_role("button", name=button, exact=True).click()
+            await found.click()
         await self.sees(heading)
         if said:
             assert said in await self.page.get_by_role("status").inner_text()

@@ -70,12 +70,13 @@ class Eyes:
             await self.tab.goto(url)
         wanted = {"expression": judge, "awaitPromise": True, "returnByValue": True}
         answer = await self.debugger.send("Runtime.evaluate", wanted)
+        title = await self.tab.title()
         if folder := os.environ.get("DIGEST_SHOTS"):
-            title = re.sub(r"\W+", "-", await self.tab.title())[:40]
-            file = Path(folder) / f"{self.name}-{len(self.seen):02}-{scheme}-{title}.png"
+            slug = re.sub(r"\W+", "-", title)[:40]
+            file = Path(folder) / f"{self.name}-{len(self.seen):02}-{scheme}-{slug}.png"
             await self.tab.screenshot(path=file, full_page=True)
         found = answer["result"].get("value", answer)
-        assert found == {"sideways": 0, "violations": []}, (self.tab.url, await self.tab.title(), scheme)
+        assert found == {"sideways": 0, "violations": []}, f"{title}, {scheme}: {found}"
 
     async def serve(self, route: Route) -> None:
         """Answer the tab with the page that is judged; what that asks for comes from its site."""
@@ -86,14 +87,14 @@ class Eyes:
 
 
 @contextlib.asynccontextmanager
-async def eyes(browser: Browser, name: str) -> AsyncIterator[Eyes]:
+async def eyes(browser: Browser, where: str, language: str = "en") -> AsyncIterator[Eyes]:
     """Open the tab that judges, in one of `VIEWPORTS`."""
-    context = await browser.new_context(viewport=VIEWPORTS[name])
+    context = await browser.new_context(viewport=VIEWPORTS[where])
     tab = await context.new_page()
     debugger = await context.new_cdp_session(tab)
     await debugger.send("Page.enable")
     await debugger.send("Page.addScriptToEvaluateOnNewDocument", {"source": AXE.read_text(encoding="utf-8")})
-    made = Eyes(name=name, tab=tab, debugger=debugger)
+    made = Eyes(name=f"{where}-{language}", tab=tab, debugger=debugger)
     await tab.route("**/*", made.serve)
     yield made
     await context.close()
