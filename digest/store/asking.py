@@ -27,6 +27,9 @@ A_DAY = Limit(what="mail of a sign-up, a day", most=1, seconds=DAY)
 UNCLICKED = Limit(what="mail of a sign-up, without a click", most=2, seconds=30 * DAY)
 """What one address gets: one mail a day, and no third one without a click. A click begins anew."""
 
+NOBODYS = Limit(what="sign-ups of nobody", most=0, seconds=HOUR)
+"""Counted where there is no subscriber to write to, so that as many rows are written."""
+
 NOT_MAILED = "signup.not_mailed"
 ALL = "all"
 NOBODY = 0
@@ -134,10 +137,10 @@ def ask(hand: Hand, wish: Wish, rates: Rates, now: datetime) -> Asked:
         state=one.state, has=one.newsletters, wanted=wish.newsletters, suppressed=suppressed
     )
     if not free:
-        _not_mailed(hand, one, wish, "limit", now)
+        _not_mailed(hand, limits, one, wish, why="limit", now=now)
         return Asked(lead=Lead.NOTHING, over="address")
     if leads is Lead.NOTHING:
-        _not_mailed(hand, one, wish, "suppressed", now)
+        _not_mailed(hand, limits, one, wish, why="suppressed", now=now)
         return Asked(lead=leads)
     subscriber_id = _touched(hand, one.id) if one.id else _newcomer(hand, wish, key, now)
     mail_id = readermail.queue(
@@ -186,9 +189,12 @@ def _reason(hand: Hand, address_hash: str) -> str | None:
     return None if found is None else str(found[0])
 
 
-def _not_mailed(hand: Hand, one: _Person, wish: Wish, why: str, now: datetime) -> None:
+def _not_mailed(hand: Hand, limits: Limits, one: _Person, wish: Wish, *, why: str, now: datetime) -> None:
     """Do as much work as where a mail is queued, and keep nothing of the address."""
-    _touched(hand, one.id)
+    if one.id:
+        _touched(hand, one.id)
+    else:
+        limits.count(NOBODYS, address_key(wish.email))
     readermail.unsent(hand, kind=readermail.CONFIRM, subscriber_id=one.id, error=why, now=now)
     paper = wish.newsletters[0] if len(wish.newsletters) == 1 else ""
     _note(hand, NOT_MAILED, wish, now, subscriber_id=one.id or None, newsletter=paper, detail=why)
