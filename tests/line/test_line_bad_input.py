@@ -54,6 +54,16 @@ def test_a_feed_that_is_a_page_is_an_error_and_mails_nobody(
     assert relay.received == []
 
 
+def test_what_a_feed_gave_before_it_was_gone_is_sent(
+    tmp_path: Path, feed: FeedSite, relay: SmtpServer
+) -> None:
+    site = installed(tmp_path, feed, relay.port)
+    site.run("collect")
+    feed.down(status=410)
+    assert "gone for good" in site.run("send", "--yes").stderr
+    assert len(relay.received) == 1
+
+
 def test_an_empty_feed_is_no_error_and_mails_nobody(
     tmp_path: Path, feed: FeedSite, relay: SmtpServer
 ) -> None:
