@@ -11,11 +11,10 @@ from typing import Any
 import dkim as dkimpy
 import pytest
 import structlog
-from click.testing import Result
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from dkim_samples import key_file, pem, rsa
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from digest.cli.program import program
 from digest.config import template_text
