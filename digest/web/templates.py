@@ -84,6 +84,7 @@ def environment(pages: Pages, language: str) -> Environment:
             "logo_url": own_logo(pages),
         },
         "titles": list(pages.titles.values()),
+        "root": pages.root,
         "open_to_all": {"signup": pages.signup.enabled, "archive": pages.archive.public},
         "light": palette.light(accent=pages.accent, paper=PAPER),
         "dark": palette.dark(accent=pages.accent),

@@ -11,6 +11,7 @@ from press import ON_SQLITE
 from selectolax.lexbor import LexborHTMLParser
 
 from digest.config import Archive as Section
+from digest.config.signup import Signup
 from digest.model import IssueState
 from digest.store import archive as shelf
 from digest.store import issues, revisions
@@ -273,3 +274,14 @@ async def test_nobody_is_spoken_of_in_the_sites_language(store: Store) -> None:
         one, listed = await site.get(f"/archive/daily/{SLOT}"), await site.get("/archive/daily")
     assert "&lt;jemand&gt;" in one.text
     assert "Dienstag, 24. November 2026" in listed.text
+
+
+@pytest.mark.parametrize("path", ["/archive", "/archive/daily"])
+@pytest.mark.parametrize("empty", [True, False])
+async def test_who_reads_past_issues_is_shown_where_to_sign_up(store: Store, path: str, empty: bool) -> None:
+    if not empty:
+        put(store, SLOT)
+    async with archive(store, public_url=f"{PUBLIC_URL}/news") as site:
+        assert '<a href="/news/subscribe">Sign up</a>' in (await site.get(path)).text
+    async with archive(store, signup=Signup(enabled=False)) as site:
+        assert "/subscribe" not in (await site.get(path)).text

@@ -121,11 +121,11 @@ def test_no_third_party_is_asked_for_a_logo(site: Pages, logo: str) -> None:
 
 
 def test_the_front_door_leads_where_there_is_something(site: Pages) -> None:
-    assert 'href="subscribe"' in _text(Dress(site), "home")
-    assert 'href="archive"' in _text(Dress(site), "home")
+    assert 'href="/subscribe"' in _text(Dress(site), "home")
+    assert 'href="/archive"' in _text(Dress(site), "home")
     closed = Dress(replace(site, signup=Signup(enabled=False), archive=Archive(public=False)))
-    assert 'href="subscribe"' not in _text(closed, "home")
-    assert 'href="archive"' not in _text(closed, "home")
+    assert 'href="/subscribe"' not in _text(closed, "home")
+    assert 'href="/archive"' not in _text(closed, "home")
 
 
 def test_everything_that_a_page_needs_is_small(site: Pages) -> None:
