@@ -16,14 +16,12 @@ from digest.publish import Draft, draft, freeze, rehearse
 from digest.publish.report import report
 from digest.service.collecting import PATIENCE, Collecting
 from digest.service.feeds import has_passed
-from digest.store import articles, asking, issues, limits, locks, readermail, signups, stats, watch
-from digest.store.prepared import hand
+from digest.service.flood import tell_of_flood
+from digest.store import articles, issues, limits, locks, readermail, signups, stats, watch
 
 log = structlog.get_logger()
 
 PURGE_EVERY = timedelta(days=1)
-HOUR = timedelta(hours=1)
-FLOOD = "flood"
 
 
 class Look:
@@ -57,7 +55,7 @@ class Look:
                             await self._do(newsletter, duty)
                 await self._let_go(newsletter, found)
         async with self._alerts.guard("the sign-ups", clock):
-            await self._tell_of_flood()
+            await tell_of_flood(self._desk, self._alerts)
         if has_passed(self._purged_at, PURGE_EVERY, clock()) and not self.stopping:
             self._purged_at = clock()
             async with self._alerts.guard("the purge", clock):
@@ -66,23 +64,6 @@ class Look:
     async def close(self) -> None:
         """End what looks have begun and did not wait for."""
         await self._collecting.close()
-
-    async def _tell_of_flood(self) -> None:
-        """Tell where so many want to sign up that some are refused: robots do that, or a very good day."""
-        most, now = self._desk.settings.signup.in_all, self._desk.clock()
-        count = await asyncio.to_thread(self._refused, most, now)
-        if count:
-            text = (
-                f"{count} sign-ups of this hour were refused, since more than {most} came. `digest stats` "
-                "tells how many confirm; if readers come by the thousand, raise [signup] in_all."
-            )
-            await self._alerts.alert(FLOOD, "More sign-ups than [signup] in_all allows", text, now)
-        else:
-            await self._alerts.end(FLOOD, now, calm=HOUR)
-
-    def _refused(self, most: int, now: datetime) -> int:
-        with self._desk.store.read() as session:
-            return asking.refused(hand(session), most, now)
 
     async def _let_go(self, newsletter: Newsletter, found: Sequence[Duty]) -> None:
         """Tell which troubles of slots are over because nothing is to be done about those slots any more."""
