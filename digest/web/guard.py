@@ -46,6 +46,8 @@ UNKNOWN = "-"
 class Refusal(Enum):
     """Why a request is not passed on, with HTTP's status (RFC 9110 15.5, RFC 6585 4)."""
 
+    TWO_LENGTHS = HTTPStatus.BAD_REQUEST
+    """A length besides chunks: one server reads one request where another reads two (RFC 9112 6.1)."""
     TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     ELSEWHERE = HTTPStatus.MISDIRECTED_REQUEST
     TOO_OFTEN = HTTPStatus.TOO_MANY_REQUESTS
@@ -155,6 +157,8 @@ class Guard:
 
     def _refusal(self, scope: Scope, most: int) -> Refusal | None:
         headers = Headers(scope=scope)
+        if "transfer-encoding" in headers and "content-length" in headers:
+            return Refusal.TWO_LENGTHS
         if not self._rules.answers(headers.get("host", "")):
             return Refusal.ELSEWHERE
         length = headers.get("content-length", "0")
@@ -172,9 +176,11 @@ def guarded(app: ASGIApp, pages: Pages, clothes: Dress) -> ASGIApp:
 
     def refuse(scope: Scope, refusal: Refusal) -> Response:
         status = refusal.value
+        # Whatever follows on the same connection may be the first one's body.
+        headers = {"Connection": "close"} if refusal is Refusal.TWO_LENGTHS else {}
         if is_api(scope):
-            return problem(status, "The request is not answered.")
-        shown, headers = "unclear", {}
+            return problem(status, "The request is not answered.", headers)
+        shown = "unclear"
         if refusal is Refusal.TOO_OFTEN:
             shown, headers = "often", {"Retry-After": str(round(MINUTE))}
         return clothes.problem(shown, status, headers)

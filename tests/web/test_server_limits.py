@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import httpx2
 import pytest
+from raw_client import port_of, said
 from structlog.testing import capture_logs
 from web_site import LEAVE, ONE_CLICK, Site, pages, serving
 
@@ -52,25 +53,6 @@ async def standing(store: Store, patience: Patience) -> AsyncIterator[int]:
     finally:
         stop.set()
         await server
-
-
-def port_of(base: str) -> int:
-    return int(base.rpartition(":")[2])
-
-
-async def said(port: int, *pieces: bytes, pause: float = 0) -> bytes:
-    """Everything that is answered to what is sent piece by piece, until the server ends the connection."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    got = asyncio.create_task(reader.read())
-    try:
-        for piece in pieces:
-            writer.write(piece)
-            await asyncio.wait({got}, timeout=pause)
-        return await asyncio.wait_for(got, 10)
-    except ConnectionError:
-        return b""
-    finally:
-        writer.close()
 
 
 async def test_fifty_idle_connections_keep_nobody_from_an_answer_and_are_ended(store: Store) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,13 +17,15 @@ from digest.store.database import Store
 from digest.store.subscribers import Newcomer, Visit
 from digest.store.tables import EventRow
 from digest.web.app import app
+from digest.web.connection import Patience
 from digest.web.pages import Pages
-from digest.web.server import serve
+from digest.web.server import PROXIES, serve
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 OLD_KEY, KEY = b"o" * 32, b"k" * 32
 ROSA = "rosa@mail.example"
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
+PATIENCE = Patience()
 LEAVE, RETURN = {"act": "leave"}, {"act": "return"}
 
 
@@ -88,7 +90,11 @@ def pages(store: Store, *, keys: Keys = (KEY, OLD_KEY), site_templates: Path | N
 
 @contextlib.asynccontextmanager
 async def serving(
-    store: Store, change: Callable[[Pages], Pages] = lambda pages: pages
+    store: Store,
+    change: Callable[[Pages], Pages] = lambda pages: pages,
+    *,
+    proxies: Iterable[str] = PROXIES,
+    clients: Patience = PATIENCE,
 ) -> AsyncIterator[Site]:
     """Serve the pages of a store with one reader and one issue."""
     rosa = join(store, ROSA, "daily", "weekly")
@@ -99,7 +105,17 @@ async def serving(
     started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     application = app(change(pages(store)))
     server = asyncio.create_task(
-        serve(application, "127.0.0.1", 0, stop=stop, started=started.set_result), name="test.web"
+        serve(
+            application,
+            "127.0.0.1",
+            0,
+            stop=stop,
+            started=started.set_result,
+            proxies=proxies,
+            clients=clients,
+            patience=1,
+        ),
+        name="test.web",
     )
     try:
         base = await started
