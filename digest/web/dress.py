@@ -35,6 +35,7 @@ READER = {"newsletter": "-", "address": "-", "others": ["-"], "can_return": True
 CHOICES = [{"name": "-", "title": "-", "chosen": True}] * 2
 OWN = {
     "said": "wrong-address",
+    "typed": "-",
     "address": "-",
     "new_address": "-",
     "choices": CHOICES,

@@ -15,7 +15,7 @@ from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 
 from digest import languages, links
-from digest.address import normalise
+from digest.address import MAX_ADDRESS, normalise
 from digest.errors import AddressError, TokenError
 from digest.links import Link, LinkKind
 from digest.model import Channel, SubscriberState
@@ -124,7 +124,7 @@ class Own:
             said = self._acts[form.act](session, reader, form, visit, now)
             after = preferences.read(session, link.subscriber_id, now)
         log.info("reader.chose", subscriber=link.subscriber_id, act=form.act.value, said=said)
-        return self._page(after, visitor, now, said)
+        return self._page(after, visitor, now, said, typed=form.one("email"))
 
     def question(self, link: Link, _visitor: Visitor, now: datetime) -> Answer:
         """Give the page of the link in the mail to a new address."""
@@ -150,7 +150,9 @@ class Own:
         status = 409 if outcome is Outcome.TAKEN else 410
         return Answer(page="nothing", status=status, shown=nothing(outcome.value), language=tag)
 
-    def _page(self, reader: Preferences | None, visitor: Visitor, now: datetime, said: str = "") -> Answer:
+    def _page(
+        self, reader: Preferences | None, visitor: Visitor, now: datetime, said: str = "", *, typed: str = ""
+    ) -> Answer:
         assert reader is not None
         subscriber, titles = reader.subscriber, self._pages.titles
         tag = self._clothes.language(visitor.languages, reader.language)
@@ -161,6 +163,7 @@ class Own:
             shown={
                 **pauses(reader, now, self._pages.timezone, tag),
                 "said": said,
+                "typed": typed[:MAX_ADDRESS] if said == "wrong-address" else "",
                 "address": masked(subscriber.email),
                 "new_address": masked(reader.new_address) if reader.new_address else "",
                 "choices": [

@@ -1,11 +1,13 @@
 import asyncio
 from datetime import datetime, timedelta
+from html import escape
 
 import pytest
 from preferences_site import CROSS_SITE, chosen, dump, mails, own, untouched
 from sqlmodel import Session
 from web_site import NOW, ROSA, Site, join, serving
 
+from digest.address import MAX_ADDRESS
 from digest.links import LinkKind
 from digest.model import Recipient, SubscriberState
 from digest.store import bounces, erasure, newaddress, readermail, stats, subscribers
@@ -208,6 +210,7 @@ async def test_what_is_no_address_is_said_and_mails_nobody(store: Store, email: 
     async with serving(store) as site:
         answer = await site.client.post(own(site), data={"act": "address", "email": email})
         assert (answer.status_code, "aria-invalid" in answer.text) == (400, True)
+        assert f'name="email" value="{escape(email[:MAX_ADDRESS])}"' in answer.text
         assert untouched(site)
 
 
