@@ -1,6 +1,7 @@
-"""A newsletter in one process: its feed is asked over HTTP, its issues are made at noon on a clock that is set."""
+"""A newsletter in one process: its feed is asked over HTTP, its issues are made at noon, the clock is set."""
 
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -11,11 +12,15 @@ from wordpress_site import WordPress
 from digest.config import Newsletter
 from digest.desk import Desk
 from digest.duties import QUESTION
-from digest.model import Decision, Issue, IssueState, Slot
-from digest.publish import STALE_FEED, Draft, collect, draft, freeze, select_for
+from digest.model import Issue, IssueState, Slot
+from digest.publish import Draft, collect, draft, freeze, select_for
+from digest.publish.collect import MISTAKE
 from digest.store import articles, issues
 
 DAY = timedelta(days=1)
+STALE = timedelta(hours=2)
+"""An issue is made of a reading that is younger than this where the feed is down, else it waits."""
+STORY = re.compile(r"/story-(\d+)")
 
 
 @dataclass(kw_only=True)
@@ -55,8 +60,9 @@ class Newsroom:
         """Ask the feed; give why nothing came, or nothing."""
         self.site.served.clear()
         [came] = await collect(self.desk, conditional=not for_issue, patient=not for_issue)
+        assert not came.error.startswith(MISTAKE), came.error
         if not came.error and self.site.served:
-            self.oracle.read(self.site, self.clock())
+            self.oracle.read(self.site, self.clock(), thorough=for_issue)
         return came.error
 
     async def _late(self) -> None:
@@ -67,7 +73,7 @@ class Newsroom:
             self._waiting = None
             return
         error = await self.read(for_issue=True)
-        if not error or self.clock() - self._good_at() < STALE_FEED:
+        if not error or self.clock() - self._good_at() < STALE:
             await self._issue(self._waiting, healthy=not error and self.site.is_well)
             self._waiting = None
 
@@ -89,9 +95,10 @@ class Newsroom:
                 self._end(frozen, IssueState.CANCELLED)
                 return
             self._end(frozen, IssueState.SENT)
-        shown = self._shown(made.issue)
-        assert made.rendering is None or all(a.link in made.rendering.text for a in made.selection.articles)
-        self.oracle.issued(self.site, shown, healthy=healthy, full=len(shown) >= self.newsletter.max_articles)
+        # Each stands in its link; more than the mail itself no reader knows.
+        shown = Counter(map(int, STORY.findall(made.rendering.text if made.rendering else "")))
+        full = len(shown) >= self.newsletter.max_articles
+        self.oracle.issued(self.site, shown, self.clock(), healthy=healthy, full=full)
 
     def _draft(self, slot: Slot) -> Draft:
         """Draft; where an editor is asked, answer as one does who knows the site, and draft again."""
@@ -113,23 +120,19 @@ class Newsroom:
             allowed = (IssueState.DRAFT, IssueState.FROZEN)
             assert issues.move(session, issue, state, self.clock(), allowed=allowed, reached=reached)
 
-    def _shown(self, issue: Issue) -> Counter[int]:
-        """Count the stories in an issue."""
-        with self.desk.store.read() as session:
-            decided = issues.decisions(session, issue.id)
-            included = [row.guid for row, link in decided if link.decision is Decision.INCLUDED]
-        return Counter(self.site.story(guid) for guid in included)
-
     def waits(self) -> bool:
         """Whether something is left for a next issue."""
         return bool(select_for(self.desk, self.newsletter).articles)
 
     def told(self) -> dict[int, set[str]]:
-        """Why the articles of each story, under whichever guids, are in no issue; "" where nobody tells."""
-        found: dict[int, set[str]] = {}
+        """What `digest articles why` tells of each story that is known, under each of its guids.
+
+        Those that have been mailed are not asked about.
+        """
+        found: dict[int, set[str]] = defaultdict(set)
         with self.desk.store.read() as session:
             for article, _ in articles.listing(session, 10_000):
-                account = articles.why(session, article.id)
-                assert account is not None
-                found.setdefault(self.site.story(article.guid), set()).add(reason(account))
+                story = self.site.story(article.guid)
+                account = None if self.oracle.lives[story].mailed else articles.why(session, article.id)
+                found[story].add(reason(account) if account else "mailed")
         return found
