@@ -1,9 +1,8 @@
 """A storm of machines that follow every link of every mail: nobody leaves, joins or changes a thing by it."""
 
 import asyncio
-import contextlib
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes, policy
@@ -16,6 +15,7 @@ import httpx2
 import sqlalchemy as sa
 from press import ON_SQLITE, SLOT, Press, live_at, press
 from sqlmodel import Session
+from web_served import served
 
 from digest import resources
 from digest.alerts import Alerts
@@ -30,9 +30,7 @@ from digest.store.prepared import hand
 from digest.store.reader_tables import ReaderMailRow
 from digest.store.subscribers import Visit
 from digest.store.tables import EVENT, metadata
-from digest.web.app import app
 from digest.web.desk import pages
-from digest.web.server import serve
 
 CLIENTS = 50
 VISIT = Visit(channel=Channel.PAGE)
@@ -130,22 +128,6 @@ def state(store: Store) -> dict[str, list[Any]]:
     return rows
 
 
-@contextlib.asynccontextmanager
-async def standing(room: Press) -> AsyncIterator[str]:
-    """Serve the pages of a press; gives their address."""
-    stop = asyncio.Event()
-    started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    made = app(replace(pages(room.desk()), archive=Archive(public=True)))
-    server = asyncio.create_task(
-        serve(made, "127.0.0.1", 0, stop=stop, started=started.set_result), name="test.web"
-    )
-    try:
-        yield await started
-    finally:
-        stop.set()
-        await server
-
-
 async def scan(base: str, paths: Sequence[str], method: str, headers: Mapping[str, str]) -> set[int]:
     """Follow every link on one connection of one's own; give the answers' codes."""
     async with httpx2.AsyncClient(base_url=base, trust_env=False, timeout=60) as client:
@@ -166,7 +148,8 @@ async def test_a_storm_of_scanners_changes_nothing(store: Store, tmp_path: Path)
         paths = links(await mail_everything(room), room.site.base)
         assert {path[:3] for path in paths if path[2:3] == "/"} == {"/u/", "/p/", "/c/"}
         before = state(store)
-        async with standing(room) as base:
+        made = replace(pages(room.desk()), archive=Archive(public=True))
+        async with served(made) as base:
             further = await linked(base, paths)
             storm = [scan(base, paths, *WAYS[number % len(WAYS)]) for number in range(CLIENTS)]
             answers = await asyncio.gather(*storm, *(scan(base, further, *way) for way in WAYS))
