@@ -17,10 +17,16 @@ pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 SITE = "https://news.ledger.example"
 LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen"
 """What a title or an address may be: wider than a phone."""
-AROUND = (
-    '<!DOCTYPE html><html lang="en"><title>A page of the site</title><main><h1>News</h1>{form}</main></html>'
-)
+AROUND = """<!DOCTYPE html><html lang="en"><title>A page of the site</title>
+<main style="overflow-wrap:anywhere"><h1>News</h1>{form}</main></html>"""
 """The site's own page, with the form that `digest embed` has printed."""
+
+SHOWN = [
+    *PAGES.items(),
+    ("embed", {**PAGES["embed"], "name": ""}),
+    ("subscribe", {**PAGES["subscribe"], "wrong": "address"}),
+    ("subscribe", {**PAGES["subscribe"], "wrong": "", "ready": True}),
+]
 
 
 def written(example: object) -> object:
@@ -52,7 +58,7 @@ async def test_nobody_is_kept_out_by_any_page(
 
     async with eyes(browser, "phone", language) as sharp:
         await sharp.tab.route("**/style.css*", dressed)
-        for name, example in PAGES.items():
+        for name, example in SHOWN:
             shown = {key: written(one) for key, one in example.items()}
             html = bytes(clothes.page(name, shown, language=language).body).decode()
             await sharp.look_at(f"{SITE}/{name}", AROUND.format(form=html) if name == "embed" else html)
