@@ -63,20 +63,30 @@ def ask(session: Session, subscriber_id: int, email: str, visit: Visit, now: dat
     free = [limits.within(BY_READER, str(subscriber_id))]
     free += [limits.within(limit, key) for limit in (A_DAY, UNCLICKED)]
     session.add(subscribers.event("subscriber.change_asked", subscriber_id, "", visit, now))
-    if not all(free) or _banned(session, email) or email == row.email:
-        readermail.unsent(
+    mails = all(free) and email != row.email and not _banned(session, email)
+    if mails:
+        mail_id = readermail.queue(
+            hand(session),
+            kind=CHANGE,
+            subscriber_id=subscriber_id,
+            email=email,
+            language=row.language,
+            now=now,
+        )
+    else:
+        mail_id = readermail.unsent(
             hand(session), kind=CHANGE, subscriber_id=subscriber_id, error="not mailed", now=now
         )
+    if not all(free) or email == row.email:
+        # What was asked for before is still good.
         return False
-    mail_id = readermail.queue(
-        hand(session), kind=CHANGE, subscriber_id=subscriber_id, email=email, language=row.language, now=now
-    )
+    # One that is never mailed is shown to wait like any other: the page tells of no address what is with it.
     waits = session.get(AddressChangeRow, subscriber_id, populate_existing=True)
     waits = waits or AddressChangeRow(subscriber_id=subscriber_id, email="", mail_id=0, at=now)
     waits.email, waits.mail_id, waits.at, waits.ip = email, mail_id, now, visit.ip
     session.add(waits)
     session.flush()
-    return True
+    return mails
 
 
 def question(session: Session, link: Link, now: datetime) -> Change | None:
