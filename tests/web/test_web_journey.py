@@ -161,7 +161,6 @@ async def reader(browser: Browser, where: str, at: Installation) -> AsyncIterato
     complaints: list[str] = []
     asked: list[str] = []
     context = await browser.new_context(viewport=VIEWPORTS[where], java_script_enabled=False)
-    context.set_default_timeout(10_000)
     page = await context.new_page()
     page.on("console", lambda message: complaints.append(message.text))
     page.on("request", lambda request: asked.append(request.url))
