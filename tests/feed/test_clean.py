@@ -21,6 +21,8 @@ def cleaned(html: str) -> Cleaned:
         '<img src="data:image/gif;base64,R0lGOD" data-src="/real.jpg">',
         '<img src="/img/placeholder.gif" data-lazy-src="/real.jpg">',
         '<img class="lazy" data-original="/real.jpg">',
+        '<img src="/img/placeholder.gif" data-lazy="/real.jpg">',
+        '<img src="/img/placeholder.gif" data-lazy-srcset="/small.jpg 300w, /real.jpg 900w">',
         '<img src="https://x.example/blank.gif" data-orig-file="/real.jpg">',
         '<img src="data:image/svg+xml,%3Csvg/%3E" data-srcset="/small.jpg 300w, /real.jpg 900w">',
         '<img src="/small.jpg" srcset="/small.jpg 300w, /real.jpg 1200w, /huge.jpg 2400w">',

@@ -417,6 +417,29 @@ def test_an_authors_portrait_is_not_the_articles_picture() -> None:
     assert only(portrait).picture is None
 
 
+@pytest.mark.parametrize(
+    ("named", "shown"),
+    [
+        (("content", "enclosure", "body"), "content"),
+        (("thumbnail", "enclosure", "body"), "thumbnail"),
+        (("enclosure", "body"), "enclosure"),
+        (("body",), "body"),
+    ],
+)
+def test_the_sites_own_picture_goes_before_an_enclosure_and_that_before_the_bodys(
+    named: tuple[str, ...], shown: str
+) -> None:
+    ways = {
+        "content": '<media:content url="/content.jpg" medium="image"/>',
+        "thumbnail": '<media:thumbnail url="/thumbnail.jpg"/>',
+        "enclosure": '<enclosure url="https://ledger.example/enclosure.jpg" length="1" type="image/jpeg"/>',
+        "body": "<description>&lt;img src='/body.jpg'&gt;</description>",
+    }
+    picture = only("".join(ways[way] for way in named)).picture
+    assert picture is not None
+    assert picture.url == f"https://ledger.example/{shown}.jpg"
+
+
 def test_of_several_sizes_the_smallest_that_is_wide_enough_is_taken() -> None:
     sizes = "".join(
         f'<media:content url="/{w}.jpg" medium="image" width="{w}"/>' for w in (2400, 300, 1200, 1000)

@@ -41,6 +41,13 @@ async def test_a_small_feed_is_read_alike() -> None:
     assert await apart(SMALL_FEED) == read(SMALL_FEED, {}, url=URL, now=NOW)
 
 
+async def test_the_loop_goes_on_while_a_small_feed_is_read() -> None:
+    meanwhile: list[str] = []
+    asyncio.get_running_loop().call_soon(meanwhile.append, "mailed")
+    await apart(SMALL_FEED)
+    assert meanwhile == ["mailed"]
+
+
 async def test_a_large_feed_is_read_alike_in_a_process_that_ends() -> None:
     body = large_feed()
     assert len(body) > SMALL
