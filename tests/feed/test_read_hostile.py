@@ -48,27 +48,27 @@ WORST = dict.fromkeys(STORY, "".join(PIECES[:40]))
 
 @given(STORIES)
 @example(WORST)
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=15, phases=MAILED)
 def test_nothing_in_a_careful_feed_acts_in_a_mail(story: dict[str, str]) -> None:
     check(rss(story, raw=False))
 
 
 @given(STORIES)
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=8, phases=MAILED)
 def test_nothing_in_a_careless_feed_acts_in_a_mail(story: dict[str, str]) -> None:
     check(rss(story, raw=True))
 
 
 @given(STORIES)
 @example(WORST)
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=8, phases=MAILED)
 def test_nothing_in_an_atom_feed_acts_in_a_mail(story: dict[str, str]) -> None:
     check(atom(story))
 
 
 @given(STORIES)
 @example(WORST)
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=8, phases=MAILED)
 def test_nothing_in_a_json_feed_acts_in_a_mail(story: dict[str, str]) -> None:
     check(json_feed(story))
 
