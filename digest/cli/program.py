@@ -26,6 +26,7 @@ COMMANDS = {
     "articles": "Publish",
     "feeds": "Publish",
     "subscribers": "Readers",
+    "bounces": "Readers",
     "embed": "Readers",
     "stats": "Readers",
     "run": "Look after it",

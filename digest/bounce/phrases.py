@@ -1,0 +1,240 @@
+"""What bounces, complaints and answers of machines say, by what it means. Data; a new phrase is one line.
+
+Patterns meet lower-case text. What relays answer stands in `delivery/phrases.py`, and is used here too. Gaps
+are bounded: a hostile mail must not cost more than its length.
+"""
+
+from dataclasses import dataclass
+from re import Pattern
+
+from digest.bounce.report import Verdict
+from digest.delivery.phrases import (
+    DISABLED,
+    GREYLIST,
+    MAILBOX_FULL,
+    NO_SUCH_ADDRESS,
+    OUR_QUOTA,
+    RELAYING_DENIED,
+    TOO_FAST,
+    phrases,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saying:
+    """What a sentence of a bounce means; the first that matches counts."""
+
+    verdict: Verdict
+    reason: str
+    said: Pattern[str]
+    unless: Pattern[str] | None = None
+
+
+_OF_NOW = phrases(r"try again|temporar\w+|will (be )?retr(y|ied)|timed? ?out|servfail")
+
+SAYINGS = (
+    Saying(verdict=Verdict.OURS, reason="our account's quota", said=OUR_QUOTA, unless=MAILBOX_FULL),
+    Saying(
+        verdict=Verdict.OURS,
+        reason="message too large",
+        said=phrases(
+            r"(exceed\w*|larger than|above)[^.;:]{0,40}\b(message|mail) size",
+            r"message (is )?(too (big|large)|size exceeds)|message length exceeds",
+            r"nachricht (ist )?zu gro(ss|ß)",
+        ),
+    ),
+    Saying(
+        verdict=Verdict.SOFT,
+        reason="mailbox full",
+        said=phrases(
+            MAILBOX_FULL.pattern,
+            r"(mail ?folder|mail ?box|inbox)[^.;:]{0,30} (is )?full",
+            r"(postfach|mailspeicher)[^.;:]{0,30} (voll|überfüllt)",
+            r"\bfull (mailbox|inbox)|mailbox has grown|too much mail stored",
+            r"(disk|mail|mailbox|storage|user's?) quota|quota (exceed|violat|limit)\w*",
+            r"exceed\w*[^.;:]{0,30} quota",
+            r"over[- ]?quota|\bquota exceeded|exdiskquota|not enough (disk |storage )?(space|storage)",
+            r"space not enough|no space left|out of (storage|disk) space|storage (space )?(is )?full",
+            r"(boîte|boite)[^.;:]{0,40} (pleine|saturée)|buzón[^.;:]{0,40} lleno|casella[^.;:]{0,20} piena",
+            r"speicherplatz[^.;:]{0,40} (überschritten|erschöpft)|ящик[^.;:]{0,20} переполнен",
+        ),
+    ),
+    Saying(
+        verdict=Verdict.OURS,
+        reason="policy or reputation",
+        said=phrases(
+            RELAYING_DENIED.pattern,
+            r"unable to relay( for)?|not accepting (e-?)?mail from|not allowed to send|permission to send",
+            r"\bspam\w*|unsolicited|phish\w*|\bvirus (was |has been )?(found|detected)|infected|malware",
+            r"block ?list\w*|black ?list\w*|deny ?list\w*|\bblocked\b|\bbanned\b|\brbl\b|dnsbl|spamhaus",
+            r"\bspf\b|\bdkim\b|\bdmarc\b|reverse dns|\brdns\b|reputation",
+            r"rejected (due to|by|for) (its )?(content|policy)",
+            r"(content|policy|security) (filter|violation|restriction|reasons)|administrative prohibition",
+            r"authenticat\w+ (required|failed)|restricted to|only accepts? (messages|mail) from",
+            r"too many (connections|recipients)|banned content",
+            r"attachment[^.;:]{0,40} not (allowed|permitted)",
+        ),
+    ),
+    Saying(verdict=Verdict.OURS, reason="we sent too fast", said=TOO_FAST),
+    Saying(verdict=Verdict.SOFT, reason="greylisted", said=GREYLIST),
+    Saying(
+        verdict=Verdict.HARD,
+        reason="no such domain",
+        said=phrases(
+            r"(unknown|no such|invalid|bad|non-?existent) (destination )?(host|domain|destination system)",
+            r"(host|domain)( or domain)?( name)? (is )?(unknown|not found|does(n't| not) exist)",
+            r"(host|domain|recipient's domain) [^\s;:]{1,80} (not found|does not exist|doesn't exist)",
+            r"couldn't find any host (named|by that name)|no mail server (for|found)",
+            r"unroute?able mail domain",
+            r"nxdomain|domain doesn't (exist|accept)|all relevant mx records point to non-existent hosts",
+            r"domäne? (existiert nicht|unbekannt|nicht gefunden)|domaine (inconnu|inexistant)",
+        ),
+        unless=_OF_NOW,
+    ),
+    Saying(
+        verdict=Verdict.HARD,
+        reason="no such address",
+        said=phrases(
+            NO_SUCH_ADDRESS.pattern,
+            r"(unknown|no such|invalid|illegal|nonexistent) (or (unknown|illegal|invalid|inactive) )?"
+            r"(local |final delivery )?(user|recipient|mailbox|address|addressee|account|userid)",
+            r"(user|recipient|addressee|account|mailbox)s?( name)?( is| was)? not (recognized|known|listed)",
+            r"(user|recipient|addressee|account|mailbox)s?( name)?( is| was)? unknown",
+            r"not listed in (the )?[^.;:]{0,40}(directory|address book)",
+            r"no (mailbox|user|account)[^.;:]{0,10} (by|with|of|for) (that|this) name",
+            r"not (a |our )?(valid|known|registered)[^.;:]{0,30} (user|address|recipient|mailbox)",
+            r"did not exactly match",
+            r"(address|user|account|mailbox)[^.;:]{0,40} no longer (valid|exist|active)",
+            r"no longer (employed|works? (here|for))",
+            r"address (is |was )?(wrong|incorrect|not found|could(n't| not) be found|does(n't| not) exist)",
+            r"\b\S{1,80} (wasn't|was not|couldn't be|could not be) found (at|in|on) \S{1,80}",
+            r"email address you entered (couldn't|could not) be found|user not found|no such person",
+            r"does not have an? (final email delivery point|mailbox|account)",
+            r"there is no (user|such|mailbox|account)",
+            r"no matches to nameserver query|addressee unknown|non recensé",
+            r"(adresse|adressat|empfänger|postfach|benutzer)[^.;:]{0,60} existiert nicht",
+            r"(adresse|adressat|empfänger|postfach|benutzer)[^.;:]{0,60} nicht (gefunden|bekannt|vorhanden)",
+            r"(adresse|adressat|empfänger|postfach|benutzer)[^.;:]{0,30} unbekannt",
+            r"(adresse|utilisateur|destinataire|boîte)[^.;:]{0,80} (n'existe pas|inconnue?|introuvable)",
+            r"(dirección|usuario|cuenta|destinatario)[^.;:]{0,60} (no existe|desconocid[oa])",
+            r"(indirizzo|utente|casella)[^.;:]{0,60} (non esiste|inesistente|sconosciut[oa])",
+            r"invalid mailbox|пользователь не найден|нет такого пользователя",
+            r"用户不存在|收件人不存在|ユーザーが見つかりません|宛先[^.;:]{0,20}存在しません",
+        ),
+    ),
+    Saying(
+        verdict=Verdict.SOFT,
+        reason="connection trouble",
+        said=phrases(
+            r"(can(no|')t|could(n't| not)|wasn't able to|(un|fail)\w+ to) (connect|establish|contact|reach)",
+            r"connection (was )?(refused|closed|timed? ?out|reset|lost|failed|dropped)",
+            r"connection to [^.;]{0,60} failed",
+            r"not respond\w*|no answer from|no route to host|network (is )?unreachable|not reachable",
+            r"host unreachable",
+            r"timed? ?out|queue too long|too long in (the )?queue",
+            r"(message|delivery|queue|mail)\b[^.;:]{0,40} expired|closed (the )?connection",
+            r"maximum-time|could not find a gateway|unavailable or busy|try again|temporar\w+|retry time",
+        ),
+    ),
+    Saying(
+        verdict=Verdict.HARD,
+        reason="address disabled",
+        said=phrases(
+            DISABLED.pattern,
+            r"(account|mailbox|user|address)[^.;:]{0,60} (discontinued|terminated)",
+            r"(konto|postfach|account)[^.;:]{0,40} (deaktiviert|gesperrt|geschlossen|stillgelegt)",
+            r"(compte|boîte)[^.;:]{0,40} (désactivée?|fermée?|suspendue?)",
+            r"cuenta[^.;:]{0,30} (desactivada|suspendida)",
+        ),
+    ),
+    Saying(
+        verdict=Verdict.SOFT,
+        reason="mail loop",
+        said=phrases(r"too many hops|loop(ing|s)?\b|hop count exceeded"),
+    ),
+)
+"""Sentences written for people. What a mailbox says of itself stands before what may be about us, and policy
+before a dead address: a mail that says both suppresses nobody."""
+
+# Who sends bounces: a local part, or a display name.
+DAEMON = phrases(r"mailer[-_. ]?daemon|mail[-_. ]?deliver\w+|delivery[-_. ](sub)?system|mdaemon")
+POSTMASTER = phrases(r"postmaster|system administrator|mail administrator|microsoft exchange|^ndr@|jetmail")
+# What the subject of a bounce begins with, or is.
+FAILURE_SUBJECT = phrases(
+    r"undeliver(ed|able)|returned (e-?)?mail|returned to sender|(non-?|not )deliver(y|ed|able)",
+    r"failure notice",
+    r"deliver(y|ies) (has |to [^:]{0,60})?(fail\w*|problem|status|report|error|notification|delay|warning)",
+    r"(mail|message)( was| has)?( not)? ?(deliver\w*|transmi\w+)? (fail\w*|error|problem)",
+    r"failure delivery|failed mail|could not be delivered|fatal delivery|processing error|nicht zustellbar",
+    r"unzustellbar|zustellung fehlgeschlagen|non remis|échec de (la )?remise|non (distribu|délivr)",
+    r"no se (pudo|ha podido) entregar",
+    r"no entregado|mancata consegna|niet bezorg|não entregue|не доставлен|退信|user unknown|delayed mail",
+    r"message delayed",
+    r"^warning: message|mail delivery|automatically rejected mail|mail system error|non recensé|rejected:",
+)
+FAILURE = phrases(
+    r"(could|can|did|was|were|has|have|may)(n't| ?not| not)( yet)?( be| been)? (deliver\w*|reach\w*|receive)",
+    r"(unable|wasn't able|not able|failed) to deliver|undeliver(able|ed)",
+    r"delivery (has |to [^.:]{0,80} )?failed",
+    r"delivery (problems?|errors?|failure|status)|failed (recipients?|addresses)",
+    r"following (recipient|address)",
+    r"permanent (fatal )?errors?|mail delivery software|non-delivery|returned because",
+    r"problem with the e-?mail address",
+    r"nicht zugestellt|konnte nicht|n'a pas (pu|été)|no (pudo|se pudo|ha podido) (ser )?entrega",
+    r"не может быть доставлено",
+    r"has been (delayed|postponed)|address(es)? failed|not delivered|unable to be delivered|delevery",
+)
+DELAY = phrases(
+    r"\b(has|have) not yet been delivered|has been (delayed|postponed)|delayed \d|message delayed",
+    r"delayed mail",
+    r"warning (message )?only|will continue (to|trying)|attempts will continue|will be retried",
+    r"still being retried",
+    r"(delay|warning)\)|delivery (is )?(delayed|delay|warning)|noch nicht zugestellt|verzögert",
+    r"n'a pas encore",
+)
+GIVEN_UP = phrases(
+    r"permanent(ly)? (fatal )?(error|failure|fail)|failed permanently|giv(en|ing) up|has been removed"
+)
+
+AUTO_SUBJECT = phrases(
+    r"^(re: )?automatic(ally generated)? (reply|response)",
+    r"^(re: )?auto(matic|mated)?[- :]*(reply|response|antwort|respond\w*)",
+    r"out of (the )?office|\booo\b|on (vacation|holiday|leave)|away from|vacation|abwesen\w+",
+    r"nicht im (büro|hause)",
+    r"automatische antwort|urlaub|réponse automatique|absen(ce|t)\b|respuesta autom|fuera de",
+    r"risposta automatica",
+    r"automatisch antwoord|afwezig|autosvar|fr[åa]nv[aä]r|автоответ|自動返信|自动回复|^auto: ",
+)
+CHALLENGE = phrases(
+    r"(confirm|verify) (that )?(you are|you're|your (e-?mail|message|delivery|address))",
+    r"(whitelist|boxbe|spamarrest|challenge[- ]response|tmda|sender verification|antispam verification)",
+    r"click[^.]{0,80} (to (have|get) your (message|e-?mail) delivered|approved sender)",
+    r"waiting for your confirmation",
+)
+UNSUBSCRIBE = phrases(
+    r"(please )?(unsubscribe|remove)( me)?( please)?|opt[- ]?out|stop|sign ?off",
+    r"(bitte )?(abmelden|abbestellen|austragen)|désabonn\w+|désinscri\w+|baja|darse de baja",
+    r"cancel(lami|lare iscrizione)|uitschrijven|afmelden",
+)
+UNSUBSCRIBE_MAILBOX = phrases(r"unsub(scribe)?\b|\bleave\b|\babmelden\b|opt-?out")
+
+# Where the returned message begins, in a report that is all text.
+RETURNED = phrases(
+    r"below (this|the next) line|(this|here|included|following|attachment) is a copy",
+    r"original message (header|follows|attached|detail|as received|adjunto|-)",
+    r"(header|top|lines)[^.]{0,30} of (the|your) (original )?message",
+    r"mensaje original|start of returned message|returned mail( follows)? ?-|unsent message below",
+    r"undelivered message follows",
+    r"message (text|headers?) follows?|original message headers|forwarded message|your message reads",
+    r"old message:",
+    r"-----? ?original message|message header removed|message follows|header of the source mail",
+    r"-{5,}.{0,20}header of the",
+)
+# Lines whose address is no failed recipient's.
+NOT_ABOUT = phrases(
+    r"^\W*(from|sender|reply-to|return-path|message-id|in-reply-to|references|subject)\W*:",
+    r"^\W*(received|x-[\w-]+|sent by|cc)\W*:",
+    r"mail from|please (contact|reply|send|forward)|for (further|more) (assistance|information|help)",
+    r"system contact",
+    r"contact (your|the|us|postmaster)|questions|https?://|(assistance|support|help)[^.]{0,20}:",
+)

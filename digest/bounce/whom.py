@@ -1,0 +1,111 @@
+"""Finds the addresses in a bounce's text that the mail did not reach. Names none rather than a wrong one."""
+
+import re
+from collections.abc import Collection, Iterator
+
+from digest.address import address_key, normalise
+from digest.bounce.phrases import NOT_ABOUT, RETURNED
+from digest.errors import AddressError
+
+RECIPIENTS = 30
+"""Of one text. A message of ours has one."""
+_ANY = r"(?P<address>[^\s<>()\[\]{}\",;:\\@|]{1,64}@(?:[\w-]{1,63}\.){1,8}[\w-]{2,63})"
+ANY = re.compile(_ANY)
+# Where a failed recipient stands: at a line's start, behind bullets; or behind a word that says so.
+LISTED = re.compile(
+    r"^[ \t>*|-]{0,40}[\"'<\[(]{0,3}(?:smtp:|mailto:|c=\S{1,10};.{0,80}smtp=)?"
+    + _ANY
+    # A sentence that begins with an address is about something else.
+    + r"(?=[>\"'\])]*(?:[ \t]*(?:$|[:;,<(\[=-]|\.\.)|[ \t]+on\b))",
+    re.MULTILINE | re.IGNORECASE,
+)
+NAMED = re.compile(
+    r"(?:(?:recipients?|addressee|userid|unknown user|undeliverable(?: address)?|address(?:ed)?)(?: address)?"
+    r"(?:,|:| to:?| is:?)?|error-for:|rcpt to:|\d attempts:|mailbox is full:|(?:generated|expanded) from:?"
+    r"|(?:message|mail|deliver\w*|e-?mail|relay)(?: of email)? (?:to|for)(?: this address)?:?"
+    r"|violation for|local mailbox|message for|could not be delivered to:?)"
+    r"[\s\"'<\[(*-]{1,12}(?:smtp:)?" + _ANY,
+    re.IGNORECASE,
+)
+_PREFIXES = re.compile(r"^(?:smtp=|rfc822=|mailto:|[*'`.=-]+)", re.IGNORECASE)
+_NOBODYS = re.compile(r"(?:mailer-daemon|postmaster|double-?bounce|abuse|no-?reply|do-?not-?reply)@")
+_DESKS = re.compile(
+    r"(?:support|help\w*|service\w*|admin\w*|contact|info|security|noc|it|hostmaster|webmaster)@"
+    r"|[^@]{1,64}-(?:request|owner|admin|bounces?|help|subscribe|unsubscribe)@"
+)
+
+
+def mailbox(text: str, ours: Collection[str] = ()) -> str:
+    """Give a text's address as a subscriber's is written; empty for none, a daemon's, or one of `ours`.
+
+    `ours` are keys (`address_key`).
+    """
+    found = ANY.search(text)
+    if not found:
+        return ""
+    try:
+        address = normalise(_PREFIXES.sub("", found["address"]).rstrip(".'"))
+    except AddressError:
+        return ""
+    key = address_key(address)
+    return "" if key in ours or _NOBODYS.match(key) else address
+
+
+def before_the_returned(text: str) -> str:
+    """Give a report's own words: what stands before the message that it returns."""
+    position = 0
+    for line in text.split("\n"):
+        if position and RETURNED.search(line[:300].lower()):
+            return text[:position]
+        position += len(line) + 1
+    return text
+
+
+def sections(text: str, ours: Collection[str]) -> dict[str, str]:
+    """Give the failed recipients of a text in their order, each with what is said about it.
+
+    That is what stands from its line to the next one's, and for the first what leads to it.
+    """
+    first: dict[str, int] = {}
+    known: set[str] = set()
+    for start, address in sorted(_mentions(text, ours)):
+        if address_key(address) not in known and len(first) < RECIPIENTS:
+            known.add(address_key(address))
+            first[address] = text.rfind("\n", 0, start) + 1
+    if not first:
+        return {}
+    begins = list(first.values())
+    ends = [*begins[1:], len(text)]
+    # Two addresses on one line are spoken of together.
+    return {
+        address: text[begin : next((end for end in ends[number:] if end > begin), len(text))]
+        for number, (address, begin) in enumerate(first.items())
+    }
+
+
+def only_one(text: str, ours: Collection[str]) -> str:
+    """Give the one address that a text names beside daemons and help desks; empty for none or several."""
+    found = {
+        address_key(address): address
+        for match in ANY.finditer(text)
+        if not NOT_ABOUT.search(_line(text, match.start()))
+        and (address := mailbox(match["address"], ours))
+        and not _DESKS.match(address_key(address))
+    }
+    return next(iter(found.values())) if len(found) == 1 else ""
+
+
+def _mentions(text: str, ours: Collection[str]) -> Iterator[tuple[int, str]]:
+    for pattern in (LISTED, NAMED):
+        for match in pattern.finditer(text):
+            start = match.start("address")
+            address = mailbox(match["address"], ours)
+            if address and not NOT_ABOUT.search(_line(text, start)[: start - text.rfind("\n", 0, start)]):
+                yield start, address
+
+
+def _line(text: str, position: int) -> str:
+    """Give the line around a position, of which 300 characters matter, in lower case."""
+    begin = max(text.rfind("\n", 0, position) + 1, position - 150)
+    end = text.find("\n", position)
+    return text[begin : min(end if end >= 0 else len(text), position + 150)].lower()

@@ -1,0 +1,94 @@
+"""`digest bounces`: what came back to the envelope's address."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from digest.bounce.parts import READ_OCTETS
+from digest.bounce.read import read as report_of
+from digest.bounce.report import Report
+from digest.cli.output import json_text, say
+from digest.errors import UsageError
+
+STDIN = "-"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(no_args_is_help=True, help="Bounces, complaints, and what else came back.")
+    group.command()(read)
+    # A group with one command would be that command (typer).
+    group.callback()(lambda: None)
+    app.add_typer(group, name="bounces")
+
+
+def read(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE…", help="Mails, folders or Maildirs of them; - for one on standard input."
+        ),
+    ],
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="For a script: a line of JSON for each mail.")
+    ] = False,
+) -> None:
+    """Tell what each mail is and whom it is about. Changes nobody.
+
+    Example: `digest bounces read ~/Maildir/new --json`
+    """
+    for name, message in _mails(files):
+        report = report_of(message)
+        if as_json:
+            typer.echo(json_text(_told(name, report)))
+        else:
+            say(_line(name, report))
+
+
+def _mails(files: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Give each mail with its name. Raises UsageError for a file that cannot be read."""
+    for name in files:
+        if name == STDIN:
+            yield STDIN, sys.stdin.buffer.read(READ_OCTETS)
+            continue
+        for path in _below(Path(name)):
+            try:
+                with path.open("rb") as file:
+                    yield str(path), file.read(READ_OCTETS)
+            except OSError as error:
+                raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _below(path: Path) -> list[Path]:
+    """Give a file, or a folder's files in their order; what a Maildir still writes (`tmp`) is left out."""
+    if not path.is_dir():
+        return [path]
+    inside = (found.relative_to(path) for found in path.rglob("*") if found.is_file())
+    return sorted(
+        path / one for one in inside if "tmp" not in one.parts[:-1] and not one.name.startswith(".")
+    )
+
+
+def _told(name: str, report: Report) -> dict[str, object]:
+    return {
+        "file": name,
+        "kind": report.kind,
+        "reason": report.reason,
+        "recipients": report.recipients,
+        "sent_to": report.sent_to,
+        "message_id": report.message_id,
+        "delivery": report.delivery,
+        "unsubscribe": report.unsubscribe,
+    }
+
+
+def _line(name: str, report: Report) -> str:
+    """Give a mail as a line for a person."""
+    about = "; ".join(
+        f"{one.address} {one.verdict.value} ({one.reason}): {one.evidence}" for one in report.recipients
+    )
+    return f"{name}: {report.kind.value}: {about or report.reason or 'nobody is named'}"
