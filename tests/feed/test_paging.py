@@ -13,7 +13,7 @@ from digest.feed.read import read
 from digest.feed.sniff import is_whole
 from digest.model import Article
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "feeds"
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 HERE = "https://ledger.example/news.xml"
 ATOM = b'<feed xmlns="http://www.w3.org/2005/Atom">%s<entry><title>One</title>%s</entry>%s</feed>'

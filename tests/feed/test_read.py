@@ -18,7 +18,7 @@ from digest.model import Article
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 URL = "https://ledger.example/feed/"
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "feeds"
 HEADERS = {"Content-Type": "application/rss+xml; charset=UTF-8"}
 
 

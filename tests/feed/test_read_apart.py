@@ -14,7 +14,7 @@ from digest.feed.read import Reading, read
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 URL = "https://ada:secret@ledger.example/feed/"
-SMALL_FEED = (Path(__file__).parent / "data" / "t0.xml").read_bytes()
+SMALL_FEED = (Path(__file__).parents[1] / "feeds" / "t0.xml").read_bytes()
 
 
 def large_feed() -> bytes:

@@ -13,7 +13,7 @@ from digest.feed.read import Reading, read
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 URL = "https://ledger.example/feed/"
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "feeds"
 SEEDS = [
     (DATA / name).read_bytes()
     for name in ("t0.xml", "t0-atom.xml", "t0-page3.xml", "image-media.xml", "comments.xml", "empty.xml")

@@ -16,7 +16,7 @@ import pytest
 from digest.errors import FeedError
 from digest.feed.read import Reading, read
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "feeds"
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 EXPECTED: dict[str, list[dict[str, Any]]] = json.loads((DATA / "wordpress.json").read_text(encoding="utf-8"))
 ARTICLES = [(name, number) for name, articles in EXPECTED.items() for number in range(len(articles))]

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "feeds"
 FEED = (DATA / "t0.xml").read_bytes()
 PAGE = b"<!DOCTYPE html><html><title>The Harbour Ledger</title><p>News</p></html>"
 CHALLENGE = (

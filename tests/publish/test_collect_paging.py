@@ -22,7 +22,7 @@ from digest.store.gaps import Gap
 pytestmark = ON_SQLITE
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 PER_PAGE = 4
-DATA = Path(__file__).parents[1] / "feed" / "data"
+DATA = Path(__file__).parents[1] / "feeds"
 
 
 async def once(room: Press, *, conditional: bool = True, patient: bool = False) -> Collected:
