@@ -17,6 +17,8 @@ from digest.model import Phase, Reply
 JUDGED_CHARACTERS = 1500
 """Of one recipient's section. Every pattern walks it."""
 EVIDENCE_CHARACTERS = 300
+_LEADING = 120
+"""Characters before a quoted reply that may say when it came: `after RCPT TO:<…>`."""
 NO_REASON = "no reason told"
 PERMANENT = 500
 """The lowest code that refuses for good (RFC 5321 4.2.1)."""
@@ -37,7 +39,7 @@ VERDICTS = {
 }
 """What a reply of SMTP comes to. Of the kinds that are missing, the words decide."""
 
-_PERHAPS = frozenset({Kind.SOFT, Kind.REFUSED_OURS, Kind.DISABLED})
+_PERHAPS = frozenset({Kind.SOFT, Kind.REFUSED_OURS, Kind.DISABLED, Kind.DEAD_ADDRESS})
 
 # A reply quoted in a text: at a line's start, or behind what introduces it.
 QUOTED = re.compile(
@@ -66,8 +68,11 @@ class Judgement:
         return self.reason != NO_REASON
 
 
-def of_reply(text: str, status: str = "") -> Judgement:
-    """Judge what a server said, as a Diagnostic-Code holds it, with the status told beside it."""
+def of_reply(text: str, status: str = "", before: str = "") -> Judgement:
+    """Judge what a server said, as a Diagnostic-Code holds it, with the status told beside it.
+
+    `before` leads to it, and may tell what the server was asked.
+    """
     text = text[:JUDGED_CHARACTERS]
     quoted = QUOTED.search(text)
     own = STATUS.search(text)
@@ -76,10 +81,10 @@ def of_reply(text: str, status: str = "") -> Judgement:
     line = " ".join(_CONTINUED.sub(" ", text).split())
     said = line if own else f"{status} {line}".strip()
     if quoted or told:
-        outcome = classify(Reply(phase=_phase(text), code=code, text=said))
+        outcome = classify(Reply(phase=_phase(before + text), code=code, text=said))
         known = VERDICTS.get(outcome.kind)
-        # RFC 5321's words for 550 alone are no more than "no": what stands beside them may say why. And what
-        # has expired or is closed may be a queue or a connection.
+        # RFC 5321's words for 550 alone are no more than "no": what stands beside them may say why. What has
+        # expired or is closed may be a queue or a connection. And some have 5.1.1 for whatever they refuse.
         if known and not (outcome.kind in _PERHAPS and code >= PERMANENT):
             return Judgement(verdict=known[0], reason=known[1], status=told, evidence=line)
         said_so = of_words(text)
@@ -110,10 +115,14 @@ def of_section(text: str) -> Judgement:
     text = text[:JUDGED_CHARACTERS]
     quoted = QUOTED.search(text)
     if quoted:
-        judged = of_reply(text[quoted.start("code") :])
+        begin = quoted.start("code")
+        # A reply ends with its paragraph: behind it there may be a transcript, with our sender in it.
+        said = text[begin:].partition("\n\n")[0]
+        judged = of_reply(said, before=text[max(begin - _LEADING, 0) : begin])
         if judged.is_sure:
             return judged
-    return of_words(text)
+    judged = of_words(text)
+    return of_reply(text) if judged.status and not judged.is_sure else judged
 
 
 def _phase(text: str) -> Phase:

@@ -54,7 +54,8 @@ SAYINGS = (
             r"(disk|mail|mailbox|storage|user's?) quota|quota (exceed|violat|limit)\w*",
             r"exceed\w*[^.;:]{0,30} quota",
             r"over[- ]?quota|\bquota exceeded|exdiskquota|not enough (disk |storage )?(space|storage)",
-            r"space not enough|no space left|out of (storage|disk) space|storage (space )?(is )?full",
+            r"too many messages on the server|space has been used up|space not enough|no space left",
+            r"out of (storage|disk) space|storage (space )?(is )?full",
             r"(boîte|boite)[^.;:]{0,40} (pleine|saturée)|buzón[^.;:]{0,40} lleno|casella[^.;:]{0,20} piena",
             r"speicherplatz[^.;:]{0,40} (überschritten|erschöpft)|ящик[^.;:]{0,20} переполнен",
         ),
@@ -71,6 +72,12 @@ SAYINGS = (
             r"rejected (due to|by|for) (its )?(content|policy)",
             r"(content|policy|security) (filter|violation|restriction|reasons)|administrative prohibition",
             r"authenticat\w+ (required|failed)|restricted to|only accepts? (messages|mail) from",
+            r"(invalid|bogus|unroutable|empty envelope) (sender|mail from)s?|domain of sender|\bbatv\b",
+            r"sender[^.;:]{0,30} (rejected|fail\w*|not (found|pre-approved|verified|allowed))",
+            r"is not verified",
+            r"(delivery )?not authori[sz]ed|dynamic ip|no access from|your hostname|user complaints",
+            r"do not relay",
+            r"accepting mail from|recipient preferences|user reject\b",
             r"too many (connections|recipients)|banned content",
             r"attachment[^.;:]{0,40} not (allowed|permitted)",
         ),
@@ -86,7 +93,8 @@ SAYINGS = (
             r"(host|domain|recipient's domain) [^\s;:]{1,80} (not found|does not exist|doesn't exist)",
             r"couldn't find any host (named|by that name)|no mail server (for|found)",
             r"unroute?able mail domain",
-            r"nxdomain|domain doesn't (exist|accept)|all relevant mx records point to non-existent hosts",
+            r"domain must exist|nxdomain|domain doesn't (exist|accept)",
+            r"all relevant mx records point to non-existent hosts",
             r"domäne? (existiert nicht|unbekannt|nicht gefunden)|domaine (inconnu|inexistant)",
         ),
         unless=_OF_NOW,
@@ -118,7 +126,19 @@ SAYINGS = (
             r"(adresse|utilisateur|destinataire|boîte)[^.;:]{0,80} (n'existe pas|inconnue?|introuvable)",
             r"(dirección|usuario|cuenta|destinatario)[^.;:]{0,60} (no existe|desconocid[oa])",
             r"(indirizzo|utente|casella)[^.;:]{0,60} (non esiste|inesistente|sconosciut[oa])",
-            r"invalid mailbox|пользователь не найден|нет такого пользователя",
+            r"(address|mailbox|recipient|user)( is)? (invalid|not exist|not present|not active|not local)\b",
+            r"not present in (the )?directory|in (the )?name directory|can't accept user",
+            r"not an active address",
+            r"destination addresses were unknown|not a local address|invalid-recipient|user ?unknown",
+            r"recipient ?notfound|email name is not found|no ?one at this address|validrcptto",
+            r"unknown local[- ]?part",
+            r"no longer accepts? (e-?)?mail|no mail ?box (found|available)",
+            r"non[- ]existent (user|address|mailbox)",
+            r"(user|recipient|mailbox|account) \S{1,64} (was |is )?not found|< > (is |was )?not found",
+            r"rcpt (to:? ?)?[<(] [>)] (does not|doesn't) exist|nessun utente",
+            r"no existe (dicha|ese|esa|el|la|tal)\b",
+            r"ディレクトリのリストにありません|invalid mailbox|пользователь не найден",
+            r"нет такого пользователя",
             r"用户不存在|收件人不存在|ユーザーが見つかりません|宛先[^.;:]{0,20}存在しません",
         ),
     ),
@@ -142,6 +162,8 @@ SAYINGS = (
         said=phrases(
             DISABLED.pattern,
             r"(account|mailbox|user|address)[^.;:]{0,60} (discontinued|terminated)",
+            r"mailbox is frozen|extended inactivity|boîte du destinataire archivée",
+            r"boite du destinataire archivee",
             r"(konto|postfach|account)[^.;:]{0,40} (deaktiviert|gesperrt|geschlossen|stillgelegt)",
             r"(compte|boîte)[^.;:]{0,40} (désactivée?|fermée?|suspendue?)",
             r"cuenta[^.;:]{0,30} (desactivada|suspendida)",
@@ -158,7 +180,7 @@ before a dead address: a mail that says both suppresses nobody."""
 
 # Who sends bounces: a local part, or a display name.
 DAEMON = phrases(r"mailer[-_. ]?daemon|mail[-_. ]?deliver\w+|delivery[-_. ](sub)?system|mdaemon")
-POSTMASTER = phrases(r"postmaster|system administrator|mail administrator|microsoft exchange|^ndr@|jetmail")
+POSTMASTER = phrases(r"post_?master|system administrator|mail administrator|microsoft exchange|^ndr@|jetmail")
 # What the subject of a bounce begins with, or is.
 FAILURE_SUBJECT = phrases(
     r"undeliver(ed|able)|returned (e-?)?mail|returned to sender|(non-?|not )deliver(y|ed|able)",
@@ -182,7 +204,8 @@ FAILURE = phrases(
     r"problem with the e-?mail address",
     r"nicht zugestellt|konnte nicht|n'a pas (pu|été)|no (pudo|se pudo|ha podido) (ser )?entrega",
     r"не может быть доставлено",
-    r"has been (delayed|postponed)|address(es)? failed|not delivered|unable to be delivered|delevery",
+    r"error message below|failure reasons|has been (delayed|postponed)|address(es)? failed|not delivered",
+    r"unable to be delivered|delevery",
 )
 DELAY = phrases(
     r"\b(has|have) not yet been delivered|has been (delayed|postponed)|delayed \d|message delayed",
@@ -223,7 +246,7 @@ RETURNED = phrases(
     r"below (this|the next) line|(this|here|included|following|attachment) is a copy",
     r"original message (header|follows|attached|detail|as received|adjunto|-)",
     r"(header|top|lines)[^.]{0,30} of (the|your) (original )?message",
-    r"mensaje original|start of returned message|returned mail( follows)? ?-|unsent message below",
+    r"mensaje original|start of returned message|returned (mail( follows)?|message) ?-|unsent message below",
     r"undelivered message follows",
     r"message (text|headers?) follows?|original message headers|forwarded message|your message reads",
     r"old message:",
