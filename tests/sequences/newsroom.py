@@ -13,7 +13,7 @@ from digest.config import Newsletter
 from digest.desk import Desk
 from digest.duties import QUESTION
 from digest.model import Issue, IssueState, Slot
-from digest.publish import Draft, collect, draft, freeze, select_for
+from digest.publish import collect, draft, freeze, select_for
 from digest.publish.collect import MISTAKE
 from digest.store import articles, issues
 
@@ -84,7 +84,12 @@ class Newsroom:
         return good_at
 
     async def _issue(self, slot: Slot, *, healthy: bool) -> None:
-        made = self._draft(slot)
+        made = draft(self.desk, self.newsletter, slot)
+        if made.issue.hold_code == QUESTION:
+            self._answer()
+            # The next look finds the issue due still, and asks the feed before it.
+            await self.read(for_issue=True)
+            made = draft(self.desk, self.newsletter, slot)
         if made.rendering is None:
             self._end(made.issue, IssueState.SKIPPED)
         else:
@@ -100,11 +105,8 @@ class Newsroom:
         full = len(shown) >= self.newsletter.max_articles
         self.oracle.issued(self.site, shown, self.clock(), healthy=healthy, full=full)
 
-    def _draft(self, slot: Slot) -> Draft:
-        """Draft; where an editor is asked, answer as one does who knows the site, and draft again."""
-        made = draft(self.desk, self.newsletter, slot)
-        if made.issue.hold_code != QUESTION:
-            return made
+    def _answer(self) -> None:
+        """Answer what is asked as an editor does who knows the site."""
         name, now = self.newsletter.name, self.clock()
         with self.desk.store.write() as session:
             asked = articles.asked(session, name, self.newsletter.feeds)
@@ -112,7 +114,6 @@ class Newsroom:
             old = [one.id for one in asked if one.id not in news]
             articles.answer(session, name, news, now, news=True, by="ada")
             articles.answer(session, name, old, now, news=False, by="ada")
-        return draft(self.desk, self.newsletter, slot)
 
     def _end(self, issue: Issue, state: IssueState) -> None:
         with self.desk.store.write() as session:
