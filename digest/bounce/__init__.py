@@ -1,5 +1,6 @@
 """Reads what comes back to the envelope's address: bounces, complaints, answers of machines. Pure.
 
-`read.py` says what a mail is and whom it is about, `parts.py` takes it apart, `fields.py` reads the machine's
-part, `whom.py` and `judge.py` read sentences, `phrases.py` is their table. None of them changes a subscriber.
+`read.py` says what a mail is and whom it is about: by the machine's part (`fields.py`), else by what is written
+for people (`written.py`, `whom.py`). `parts.py` takes a mail apart, `judge.py` and the table in `phrases.py`
+tell whose fault it is. Nothing here changes a subscriber.
 """

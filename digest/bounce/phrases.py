@@ -234,6 +234,11 @@ CHALLENGE = phrases(
     r"click[^.]{0,80} (to (have|get) your (message|e-?mail) delivered|approved sender)",
     r"waiting for your confirmation",
 )
+COMPLAINT_SUBJECT = phrases(r"complaint about message from", r"^\[spamcop")
+# What mail programs put before a subject.
+FORWARDED = phrases(r"(fwd?|wg|tr|rv|enc|doorst):")
+ANSWERED = phrases(r"^((re|aw|antw|sv|rv|r) ?: ?){1,5}")
+
 UNSUBSCRIBE = phrases(
     r"(please )?(unsubscribe|remove)( me)?( please)?|opt[- ]?out|stop|sign ?off",
     r"(bitte )?(abmelden|abbestellen|austragen)|désabonn\w+|désinscri\w+|baja|darse de baja",

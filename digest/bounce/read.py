@@ -11,6 +11,7 @@ from digest.bounce import fields, judge, whom
 from digest.bounce.judge import Judgement
 from digest.bounce.mail import OPENING, SENT_TO, STATUS_PARTS, Mail, taken_apart
 from digest.bounce.parts import READ_OCTETS, TEXT_CHARACTERS, Fields
+from digest.bounce.phrases import COMPLAINT_SUBJECT
 from digest.bounce.report import Kind, Recipient, Report, Verdict
 from digest.bounce.written import bounce, written
 
@@ -30,7 +31,7 @@ def read(message: bytes) -> Report:
 
 
 def _complaint(mail: Mail) -> Report | None:
-    """Read a complaint: RFC 5965, or Microsoft's reports, which have no machine's part."""
+    """Read a complaint: RFC 5965, or the reports of Microsoft and SpamCop, which have no machine's part."""
     told = [fields.feedback(part.text) for part in mail.of(("message/feedback-report",))]
     if told:
         one = told[0]
@@ -38,7 +39,7 @@ def _complaint(mail: Mail) -> Report | None:
             return Report(kind=Kind.NONE, reason=f"feedback report: {one.kind or 'of no type'}")
         return _complained(mail, one.addresses, one.kind)
     hotmail = mail.original.get("x-hmxmroriginalrecipient")
-    if hotmail or "complaint about message from" in mail.subject:
+    if hotmail or COMPLAINT_SUBJECT.search(mail.subject):
         return _complained(mail, (hotmail,), "abuse")
     return None
 
@@ -76,7 +77,7 @@ def _delivery_status(mail: Mail) -> Report | None:
     for one in wanted[: whom.RECIPIENTS]:
         address = next((found for each in one.addresses if (found := whom.mailbox(each, mail.ours))), "")
         if address:
-            beside = said.get(address, mail.words if len(wanted) == 1 else "")
+            beside = whom.about(said, address, mail.words if len(wanted) == 1 else "")
             judged = _judged(one, beside)
             recipients.setdefault(address_key(address), judge.recipient(address, judged))
     if not recipients:

@@ -1,7 +1,7 @@
 """Finds the addresses in a bounce's text that the mail did not reach. Names none rather than a wrong one."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from digest.address import address_key, normalise
 from digest.bounce.phrases import NOT_ABOUT, RETURNED
@@ -20,8 +20,8 @@ LISTED = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 NAMED = re.compile(
-    r"(?:(?:recipients?|addressee|userid|unknown user|undeliverable(?: address)?|address(?:ed)?)(?: address)?"
-    r"(?:,|:| to:?| is:?)?|error-for:|rcpt to:|\d attempts:|mailbox is full:|(?:generated|expanded) from:?"
+    r"(?:(?:recipients?|addressee|userid|unknown user|undeliverable|address(?:ed)?)(?: address)?"
+    r"(?:,|:| {1,3}to:?| is:?)?|error-for:|rcpt to:|\d attempts:|mailbox is full:|(?:generated|expanded) from:?"
     r"|(?:message|mail|deliver\w*|e-?mail|relay)(?: of email)? (?:to|for)(?: this address)?:?"
     r"|violation for|local mailbox|message for|could not be delivered to:?)"
     r"[\s\"'<\[(*-]{1,12}(?:smtp:)?" + _ANY,
@@ -29,10 +29,6 @@ NAMED = re.compile(
 )
 _PREFIXES = re.compile(r"^(?:smtp=|rfc822=|mailto:|[*'`.=-]+)", re.IGNORECASE)
 _NOBODYS = re.compile(r"(?:mailer-daemon|postmaster|double-?bounce|abuse|no-?reply|do-?not-?reply)@")
-_DESKS = re.compile(
-    r"(?:support|help\w*|service\w*|admin\w*|contact|info|security|noc|it|hostmaster|webmaster)@"
-    r"|[^@]{1,64}-(?:request|owner|admin|bounces?|help|subscribe|unsubscribe)@"
-)
 
 
 def mailbox(text: str, ours: Collection[str] = ()) -> str:
@@ -83,16 +79,10 @@ def sections(text: str, ours: Collection[str]) -> dict[str, str]:
     }
 
 
-def only_one(text: str, ours: Collection[str]) -> str:
-    """Give the one address that a text names beside daemons and help desks; empty for none or several."""
-    found = {
-        address_key(address): address
-        for match in ANY.finditer(text)
-        if not NOT_ABOUT.search(_line(text, match.start()))
-        and (address := mailbox(match["address"], ours))
-        and not _DESKS.match(address_key(address))
-    }
-    return next(iter(found.values())) if len(found) == 1 else ""
+def about(said: Mapping[str, str], address: str, otherwise: str) -> str:
+    """Give the section about an address, whatever its case."""
+    key = address_key(address)
+    return next((text for one, text in said.items() if address_key(one) == key), otherwise)
 
 
 def _mentions(text: str, ours: Collection[str]) -> Iterator[tuple[int, str]]:

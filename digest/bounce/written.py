@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 
-from digest.address import address_key
 from digest.bounce import judge, whom
 from digest.bounce.judge import EVIDENCE_CHARACTERS
 from digest.bounce.mail import OPENING, SENT_TO, STATUS_PARTS, Mail
 from digest.bounce.parts import Fields
 from digest.bounce.phrases import (
+    ANSWERED,
     AUTO_SUBJECT,
     CHALLENGE,
     DAEMON,
     DELAY,
     FAILURE,
     FAILURE_SUBJECT,
+    FORWARDED,
     GIVEN_UP,
     POSTMASTER,
     UNSUBSCRIBE,
@@ -57,56 +58,68 @@ def _is_automatic(headers: Fields) -> bool:
 
 def _is_bounce(mail: Mail, opening: str, *, automatic: bool) -> bool:
     """Tell a bounce by its sender and words: a person's vacation note may hold some of them."""
-    if "x-failed-recipients" in mail.headers:
+    if "x-failed-recipients" in mail.headers or "mailer-daemon" in mail.sender:
         return True
-    if "mailer-daemon" in mail.sender or mail.sender.strip() in {"", "<>"}:
-        return bool(mail.sender) or bool(FAILURE_SUBJECT.search(mail.subject) or FAILURE.search(opening))
     subject, words = FAILURE_SUBJECT.search(mail.subject), FAILURE.search(opening)
-    if DAEMON.search(mail.sender) or POSTMASTER.search(mail.sender):
+    if _is_named_daemon(mail):
         return bool(subject or words)
-    reported = any(part.kind in STATUS_PARTS for part in mail.parts)
-    return bool((subject and words and not automatic) or (reported and words))
+    if mail.of(STATUS_PARTS):
+        return bool(words)
+    return bool(subject and words and not automatic and not FORWARDED.match(mail.subject))
+
+
+def _is_named_daemon(mail: Mail) -> bool:
+    return mail.sender.strip() in {"", "<>"} or any(
+        known.search(mail.sender) for known in (DAEMON, POSTMASTER)
+    )
+
+
+def _is_daemons(mail: Mail) -> bool:
+    """Tell whether a system wrote it, as far as that can be told: by its name, or by its empty envelope."""
+    return _is_named_daemon(mail) or mail.headers.get("return-path").lower().startswith(
+        ("<>", "<mailer-daemon")
+    )
 
 
 def bounce(mail: Mail, listed: Sequence[str]) -> Report:
     """Read a bounce whose reasons are written for people."""
-    said = whom.sections(mail.words, mail.ours)
-    guessed = False
-    named = [address for one in listed if (address := whom.mailbox(one, mail.ours))]
-    if named:
-        alone = mail.words if len(named) == 1 else ""
-        by_key = {address_key(address): text for address, text in said.items()}
-        said = {address: by_key.get(address_key(address), alone) for address in named[: whom.RECIPIENTS]}
-    elif not said:
-        # Our own messages have one recipient; of others' the To may be anybody's.
-        ours = mail.original.get("to") if "x-digest-delivery" in mail.original else ""
-        address = whom.mailbox(ours, mail.ours)
-        guessed = not address
-        address = address or whom.only_one(mail.words, mail.ours)
-        said = {address: mail.words} if address else {}
+    said = _said(mail, listed)
     told = mail.subject + "\n" + mail.words[:OPENING].lower()
     delayed = bool(DELAY.search(told)) and not GIVEN_UP.search(told)
+    # What a person passes on is no evidence.
+    doubt = "delayed" if delayed else "" if _is_daemons(mail) else "perhaps written by a person"
     recipients = []
     for address, section in said.items():
         judged = judge.of_section(section)
         if not judged.is_sure and len(said) == 1:
             # What leads to the one address, and the subject.
-            judged = next(
-                (other for text in (mail.words, mail.subject) if (other := judge.of_section(text)).is_sure),
-                judged,
-            )
-        if (delayed or guessed) and judged.verdict is Verdict.HARD:
-            judged = judge.softened(judged, "delayed" if delayed else "perhaps: " + judged.reason)
+            others = (judge.of_section(text) for text in (mail.words, mail.subject))
+            judged = next((other for other in others if other.is_sure), judged)
+        if doubt and judged.verdict is Verdict.HARD:
+            judged = judge.softened(judged, doubt)
         recipients.append(judge.recipient(address, judged))
     reason = "" if recipients else "the failed recipient cannot be told from it"
     return Report(kind=Kind.DELAY if delayed else Kind.BOUNCE, reason=reason, recipients=tuple(recipients))
 
 
+def _said(mail: Mail, listed: Sequence[str]) -> dict[str, str]:
+    """Give the failed recipients with what is said of each: those listed, else those that the text names."""
+    said = whom.sections(mail.words, mail.ours)
+    named = [address for one in listed if (address := whom.mailbox(one, mail.ours))]
+    if not named and not said and "x-digest-delivery" in mail.original:
+        # Our own messages have one recipient; of others' the To may be anybody's.
+        named = [address for one in mail.original.all("to") if (address := whom.mailbox(one, mail.ours))]
+    alone = mail.words if len(named) == 1 else ""
+    return {one: whom.about(said, one, alone) for one in named[: whom.RECIPIENTS]} or said
+
+
 def _unsubscribe(mail: Mail) -> Report | None:
-    """Know a mailed wish to leave: by a subject that says nothing else, or a mailbox for nothing else."""
+    """Know a mailed wish to leave: a subject or first line that says nothing else, or a mailbox for it."""
     mailboxes = [value.partition("@")[0].lower() for name in SENT_TO for value in mail.headers.all(name)]
+    first = next((line for line in mail.words.split("\n") if line.strip()), "")
     if not (
-        UNSUBSCRIBE.fullmatch(mail.subject.strip(" .!"))
+        UNSUBSCRIBE.fullmatch(ANSWERED.sub("", mail.subject).strip(" .!"))
+        or UNSUBSCRIBE.fullmatch(first[:OPENING].lower().strip(" .!"))
         or any(UNSUBSCRIBE_MAILBOX.search(one) for one in mailboxes)
     ):
         return None
