@@ -21,7 +21,8 @@ LISTED = re.compile(
 )
 NAMED = re.compile(
     r"(?:(?:recipients?|addressee|userid|unknown user|undeliverable|address(?:ed)?)(?: address)?"
-    r"(?:,|:| {1,3}to:?| is:?)?|error-for:|rcpt to:|\d attempts:|mailbox is full:|(?:generated|expanded) from:?"
+    r"(?:,|:| {1,3}to:?| is:?)?|error-for:|rcpt to:|\d attempts:|mailbox is full:"
+    r"|(?:generated|expanded) from:?"
     r"|(?:message|mail|deliver\w*|e-?mail|relay)(?: of email)? (?:to|for)(?: this address)?:?"
     r"|violation for|local mailbox|message for|could not be delivered to:?)"
     r"[\s\"'<\[(*-]{1,12}(?:smtp:)?" + _ANY,
