@@ -78,7 +78,7 @@ SAYINGS = (
             r"(delivery )?not authori[sz]ed|dynamic ip|no access from|your hostname|user complaints",
             r"do not relay",
             r"accepting mail from|recipient preferences|user reject\b",
-            r"too many (connections|recipients)|banned content",
+            r"too many (connections|recipients|sessions)|banned content",
             r"attachment[^.;:]{0,40} not (allowed|permitted)",
         ),
     ),

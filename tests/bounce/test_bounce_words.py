@@ -26,6 +26,7 @@ WORDS = [
     ("rejected due to content", OURS, "policy or reputation"),
     ("Your group only accepts messages from people in its organization", OURS, "policy or reputation"),
     ("Too many connections", OURS, "policy or reputation"),
+    ("too many sessions from 192.0.2.7", OURS, "policy or reputation"),
     ("Please slow down", OURS, "we sent too fast"),
     ("Greylisted for five minutes", SOFT, "greylisted"),
     ("unknown host", HARD, "no such domain"),
