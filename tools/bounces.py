@@ -2,7 +2,7 @@
 """Measures how well bounces are read, on the mails that come with flufl.bounce (Apache-2.0).
 
     pip download --no-deps --no-binary :all: flufl.bounce && tar xzf flufl_bounce-*.tar.gz
-    python tools/bounces.py flufl_bounce-*/tests/data
+    .venv/bin/python tools/bounces.py flufl_bounce-*/tests/data
 
 What is right stands in tests/bounce/expected.txt, labelled by hand: file, kind, verdict, addresses.
 """

@@ -78,8 +78,9 @@ def of_reply(text: str, status: str = "", before: str = "") -> Judgement:
     own = STATUS.search(text)
     told = own[1] if own else status
     code = int(quoted["code"]) if quoted else 450 if told.startswith("4") else 550
-    line = " ".join(_CONTINUED.sub(" ", text).split())
-    said = line if own else f"{status} {line}".strip()
+    line = " ".join(text.split())
+    reply = _CONTINUED.sub(" ", line)
+    said = reply if own else f"{status} {reply}".strip()
     if quoted or told:
         outcome = classify(Reply(phase=_phase(before + text), code=code, text=said))
         known = VERDICTS.get(outcome.kind)

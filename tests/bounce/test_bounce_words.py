@@ -101,6 +101,11 @@ def test_a_diagnosis_is_judged(text: str, status: str, verdict: Verdict) -> None
     assert of_reply(text, status).verdict is verdict
 
 
+def test_the_evidence_is_what_was_said_on_one_line() -> None:
+    said = "host mx said: 550-5.1.1 no such user\n 550 5.1.1 here"
+    assert of_reply(said).evidence == "host mx said: 550-5.1.1 no such user 550 5.1.1 here"
+
+
 def test_a_number_that_is_no_reply_decides_nothing() -> None:
     assert of_section("call (480) 550-2500, 421 Main Street: user unknown").verdict is HARD
 
