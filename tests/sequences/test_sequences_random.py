@@ -84,13 +84,22 @@ async def burst(room: Newsroom, number: int) -> None:
         publish(room, room.clock() - later * MINUTE / 10)
 
 
+def is_written_anew(room: Newsroom, post: Post) -> bool:
+    """Whether a post has replaced another. Under other words or another address it may pass for news."""
+    return sum(one.story == post.story for one in room.site.posts) > 1
+
+
 async def edit(room: Newsroom, number: int) -> None:
     post = chosen(room, number)
+    if is_written_anew(room, post):
+        return
     post.title, post.modified = f"{post.title}, corrected {number}", room.clock()
 
 
 async def reslug(room: Newsroom, number: int) -> None:
     post = chosen(room, number)
+    if is_written_anew(room, post):
+        return
     post.former.append(post.slug)
     post.slug, post.modified = f"story-{post.story}-{number}", room.clock()
 
@@ -116,9 +125,9 @@ async def restore(room: Newsroom, number: int) -> None:
 
 
 async def repost(room: Newsroom, number: int) -> None:
-    """Delete a post and write it once more, as it was. One that was changed since may pass for another."""
+    """Delete a post and write it once more, as it was."""
     post = chosen(room, number)
-    if post.former or "corrected" in post.title:
+    if post.former or post.protected or "corrected" in post.title:
         return
     post.live = False
     again = room.site.write(post.story, post.title, room.clock(), room.clock())
