@@ -72,19 +72,18 @@ class Alerts:
             key=key,
             subject=subject,
             since=since,
-            next_at=now + (NEVER if once else REPEAT),
+            next_at=now + AGAIN,
             told=known is not None and known.told,
         )
-        # Before anything is awaited, so that two who find the same trouble tell it once.
+        # Before anything is awaited, so that two who find the same trouble tell it once; and who is stopped
+        # meanwhile tells it after the next start.
         self._troubles.note(trouble)
         log.error("alert", key=key, subject=subject)
         if trouble.told:
             text = f"{text.rstrip()}\n\nThis has lasted for {spelled(now - since)}; it is told once a day."
         told = await self._tell(subject, text, now)
-        if self._troubles.get(key) is trouble:
-            self._troubles.note(
-                replace(trouble, told=True) if told else replace(trouble, next_at=now + AGAIN)
-            )
+        if told and self._troubles.get(key) is trouble:
+            self._troubles.note(replace(trouble, told=True, next_at=now + (NEVER if once else REPEAT)))
         await self._troubles.save()
 
     async def event(self, key: str, subject: str, text: str, now: datetime) -> None:
@@ -138,14 +137,16 @@ class Alerts:
         await self._troubles.save()
 
     @contextlib.asynccontextmanager
-    async def guard(self, what: str, clock: Callable[[], datetime]) -> AsyncIterator[None]:
-        """Tell of trouble that an operator can mend, and go on after it; in time tell that it is over."""
+    async def guard(
+        self, what: str, clock: Callable[[], datetime], *, calm: timedelta = CALM
+    ) -> AsyncIterator[None]:
+        """Tell of trouble that an operator can mend, and go on after it; once there is `calm`, of its end."""
         try:
             yield
         except DigestError as error:
             await self.alert(f"trouble:{what}:{error}", f"digest: trouble with {what}", str(error), clock())
         else:
-            await self.end(f"trouble:{what}:", clock(), calm=CALM)
+            await self.end(f"trouble:{what}:", clock(), calm=calm)
 
     async def report(self, subject: str, text: str, now: datetime, *, ping: bool = True) -> None:
         """Tell how an issue ended, and `ping` where it went right: silence is never success.

@@ -82,7 +82,8 @@ class Collecting:
     def _due(self, urls: Sequence[str], at: Mapping[str, datetime], every: timedelta) -> list[str]:
         """Give those that nobody asks before an issue just now, and that were asked long enough ago."""
         now = self._desk.clock()
-        return [url for url in urls if url not in self._before_issues and has_passed(at.get(url), every, now)]
+        busy = {url for url, task in self._before_issues.items() if not task.done()}
+        return [url for url in urls if url not in busy and has_passed(at.get(url), every, now)]
 
     def _begin(self, urls: Sequence[str], *, conditional: bool) -> asyncio.Task[None]:
         self._begun_at |= dict.fromkeys(urls, self._desk.clock())

@@ -14,7 +14,7 @@ from digest.errors import IssueError
 from digest.model import Issue, IssueState, Slot
 from digest.publish import Draft, draft, freeze, rehearse
 from digest.publish.report import report
-from digest.service.collecting import PATIENCE, Collecting
+from digest.service.collecting import COLLECT_EVERY, PATIENCE, Collecting
 from digest.service.feeds import has_passed
 from digest.service.flood import tell_of_flood
 from digest.store import articles, issues, limits, locks, readermail, signups, stats, watch
@@ -43,7 +43,7 @@ class Look:
     async def once(self) -> None:
         """Do what is to be done now, newsletter by newsletter. Trouble with one does not keep the others."""
         clock = self._desk.clock
-        async with self._alerts.guard("the feeds", clock):
+        async with self._alerts.guard("the feeds", clock, calm=2 * COLLECT_EVERY):
             await self._collecting.routine()
         for newsletter in self._desk.settings.newsletter:
             async with self._alerts.guard(newsletter.name, clock):

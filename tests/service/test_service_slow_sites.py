@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from feed_site import Story
-from press import DAILY, ON_SQLITE, SLOT, Press, live, press
+from press import DAILY, NEXT, ON_SQLITE, SLOT, Press, live, press
 
 from digest.alerts import Alerts
 from digest.model import IssueState
@@ -72,6 +72,28 @@ async def test_a_feed_that_hangs_at_the_slot_delays_its_own_newsletter_alone(
         await until_sent(room, service)
         assert room.decided()["in-the-last-minute"] == "included"
         assert set(room.copies.values()) == {1}
+
+
+async def test_a_feed_that_hung_at_a_slot_is_asked_anew_at_the_next(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        service = two_newsletters(room)
+        await live(service)
+        room.clock.now = SLOT.instant
+        held = hang(room)
+        await live(service)
+        # Its grace ends before the feed comes: nobody asks what became of it.
+        room.clock.now = NEXT.instant - timedelta(hours=1)
+        await live(service)
+        asked = room.site.asked.count("/feed")
+        held.set()
+        await eventually(lambda: room.site.asked.count("/feed") > asked)
+        await live(service)
+        room.publish("since-then", minutes_ago=1)
+        room.clock.now = NEXT.instant
+        async with asyncio.timeout(SECONDS):
+            while (issue := room.find(slot=NEXT)) is None or issue.state is not IssueState.SENT:
+                await live(service)
+        assert room.decided(NEXT)["since-then"] == "included"
 
 
 async def test_a_feed_that_hangs_is_asked_once_and_not_again_at_each_look(
