@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from digest.address import address_key, suppression_key
+from digest.errors import StoreError
 from digest.model import Channel, SubscriberState
 from digest.signup import Lead, lead, network
 from digest.store import readermail
@@ -32,6 +33,7 @@ NOBODYS = Limit(what="sign-ups of nobody", most=0, seconds=HOUR)
 
 NOT_MAILED = "signup.not_mailed"
 ALL = "all"
+TRIES = 3
 NOBODY = 0
 """The id that no subscriber has."""
 
@@ -128,11 +130,12 @@ def ask(hand: Hand, wish: Wish, rates: Rates, now: datetime) -> Asked:
         if not limits.within(_an_hour(over, most), value):
             return Asked(lead=Lead.NOTHING, over=over)
     key = address_key(wish.email)
+    # The subscriber before the address's counts, as in every other transaction: else two block each other.
+    one = _person(hand, key)
     # What the first one stops is no mail, and so does not count for the second; but it is as much work.
     free = limits.within(A_DAY, key)
     free = limits.within(UNCLICKED, key if free else f"{key} again") and free
     suppressed = _reason(hand, suppression_key(wish.email, limits.key)) not in (None, "erased")
-    one = _person(hand, key)
     leads, newsletters = lead(
         state=one.state, has=one.newsletters, wanted=wish.newsletters, suppressed=suppressed
     )
@@ -221,5 +224,10 @@ def _newcomer(hand: Hand, wish: Wish, key: str, now: datetime) -> int:
     """Insert one who is pending, with the proof of the form; another request may have been faster."""
     row = {"email": wish.email, "address_key": key, "language": wish.language, "created_at": now}
     row |= proof(now, wish.visit, wish.form, wish.text)
-    made = _statements(hand.dialect).newcomer.execute(hand.cursor, row).fetchone()
-    return int(made[0]) if made else _person(hand, key).id
+    for _ in range(TRIES):
+        if made := _statements(hand.dialect).newcomer.execute(hand.cursor, row).fetchone():
+            return int(made[0])
+        # Another's, who may be forgotten before we look.
+        if found := _person(hand, key).id:
+            return found
+    raise StoreError("The address came and went while it signed up: please try again.")

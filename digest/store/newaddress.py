@@ -124,15 +124,15 @@ def confirm_change(session: Session, link: Link, visit: Visit, now: datetime) ->
     if _banned(session, asked.email):
         return Outcome.LATE
     old, key = row.email, address_key(asked.email)
+    limits = Limits(hand(session), now)
+    for limit in (A_DAY, UNCLICKED):
+        limits.forget(limit, key)
     if not _move(session, row, asked.email):
         session.add(subscribers.event("subscriber.change_taken", link.subscriber_id, "", visit, now))
         session.flush()
         return Outcome.TAKEN
     session.delete(session.get_one(AddressChangeRow, link.subscriber_id))
     readermail.used(session, link.issue_id, now)
-    limits = Limits(hand(session), now)
-    for limit in (A_DAY, UNCLICKED):
-        limits.forget(limit, key)
     # One who was erased comes back by no import, but by an act like this one.
     erased = (SUPPRESSION.c.address_hash == _hash(session, asked.email)) & (SUPPRESSION.c.reason == "erased")
     session.connection().execute(sa.delete(SUPPRESSION).where(erased))

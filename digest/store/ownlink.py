@@ -15,9 +15,8 @@ SETTINGS = "settings"
 """The kind of the mail."""
 
 A_DAY = Limit(what="mail of the settings, a day", most=1, seconds=DAY)
-UNUSED = Limit(what="mail of the settings, without an act", most=2, seconds=30 * DAY)
-"""As with sign-ups: one mail a day, and no third one before the page was used. Counted apart from them: who
-signs strangers up must not keep a reader from this page.
+"""Counted apart from sign-ups, and without an end to it: neither who signs strangers up nor a friend with a
+forwarded issue may keep a reader from this page.
 """
 
 
@@ -26,10 +25,9 @@ def ask(session: Session, subscriber_id: int, visit: Visit, now: datetime) -> bo
     row = subscribers.locked(session, subscriber_id)
     if row is None or row.state is SubscriberState.SUPPRESSED:
         return False
-    limits, key = Limits(hand(session), now), address_key(row.email)
-    if not (limits.within(A_DAY, key) and limits.within(UNUSED, key)):
-        return False
     session.add(subscribers.event("subscriber.settings_asked", subscriber_id, "", visit, now))
+    if not Limits(hand(session), now).within(A_DAY, address_key(row.email)):
+        return False
     readermail.queue(
         hand(session),
         kind=SETTINGS,
@@ -43,6 +41,4 @@ def ask(session: Session, subscriber_id: int, visit: Visit, now: datetime) -> bo
 
 def used(session: Session, email: str, now: datetime) -> None:
     """Note that a reader has done something on the page: the mail goes out again when it is asked for."""
-    limits = Limits(hand(session), now)
-    for limit in (A_DAY, UNUSED):
-        limits.forget(limit, address_key(email))
+    Limits(hand(session), now).forget(A_DAY, address_key(email))

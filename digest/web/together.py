@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from digest.errors import StoreError
 from digest.store.database import Store
 from digest.store.prepared import Hand
 
@@ -31,8 +32,6 @@ class Together(Generic[Asked, Done]):
         self._store, self._write = store, write
         self._waiting: list[_Waiting[Asked, Done]] = []
         self._busy: asyncio.Task[None] | None = None
-        # Elsewhere transactions wait for each other's rows, and not for one writer.
-        self._most = TOGETHER if store.is_sqlite else 1
 
     async def do(self, asked: Asked) -> Done:
         """Have something written; give what came of it once it is on disk.
@@ -40,6 +39,9 @@ class Together(Generic[Asked, Done]):
         Raises StoreError where the ledger cannot be written, and what `write` raises; then nothing of it has
         changed.
         """
+        if not self._store.is_sqlite:
+            # There transactions wait for each other's rows, and not for one writer.
+            return (await asyncio.to_thread(self._all, [asked]))[0]
         done: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(asked=asked, done=done))
         if self._busy is None:
@@ -49,8 +51,8 @@ class Together(Generic[Asked, Done]):
     async def _work(self) -> None:
         try:
             while self._waiting:
-                batch = self._waiting[: self._most]
-                del self._waiting[: self._most]
+                batch = self._waiting[:TOGETHER]
+                del self._waiting[:TOGETHER]
                 if not await self._settle(batch, alone=len(batch) == 1):
                     for one in batch:
                         await self._settle([one], alone=True)
@@ -58,13 +60,19 @@ class Together(Generic[Asked, Done]):
             self._busy = None
 
     async def _settle(self, batch: list[_Waiting[Asked, Done]], *, alone: bool) -> bool:
-        """Write a batch and answer; False where it failed, and may not have been the fault of all."""
+        """Write a batch and answer; False where one's own fault may have failed them all.
+
+        A ledger that cannot be written is nobody's: to try it for each again would keep all others waiting.
+        """
         try:
             made = await asyncio.to_thread(self._all, [one.asked for one in batch])
         except Exception as exc:  # noqa: BLE001 - it is raised where the answer is awaited
-            if alone and not batch[0].done.done():
-                batch[0].done.set_exception(exc)
-            return alone
+            if not alone and not isinstance(exc, StoreError):
+                return False
+            for one in batch:
+                if not one.done.done():
+                    one.done.set_exception(exc)
+            return True
         for one, result in zip(batch, made, strict=True):
             if not one.done.done():
                 one.done.set_result(result)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 
+from digest.errors import StoreError
 from digest.store import readermail
 from digest.store.database import Store
 from digest.store.prepared import Hand
@@ -47,6 +48,19 @@ async def test_one_that_fails_takes_nobody_with_it(store: Store, now: datetime) 
     answers = await Room(store, now, wrong=3).visit(1, 2, 3, 4, 5)
     assert [type(one) for one in answers] == [int, int, ValueError, int, int]
     assert waiting(store, now) == 4
+
+
+async def test_a_ledger_that_cannot_be_written_is_tried_once_for_all(store: Store) -> None:
+    tries = []
+
+    def refuse(_hand: Hand, number: int) -> int:
+        tries.append(number)
+        raise StoreError("The disk is full.")
+
+    room = Together(store, refuse)
+    answers = await asyncio.gather(*map(room.do, (1, 2, 3)), return_exceptions=True)
+    assert [str(one) for one in answers] == ["The disk is full."] * 3
+    assert tries == [1]
 
 
 async def test_a_visitor_who_has_gone_keeps_nobody(store: Store, now: datetime) -> None:
