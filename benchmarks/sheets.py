@@ -204,6 +204,7 @@ def _web(figures: Figures) -> list[Sheet]:
                     "p50 ms",
                     "p99 ms",
                     "max ms",
+                    "processor µs",
                 ),
                 "messages/s meanwhile",
             ),
@@ -219,7 +220,7 @@ def _web(figures: Figures) -> list[Sheet]:
                     f"{row['p99_ms']:.1f}",
                     f"{row['max_ms']:.1f}",
                     "" if row["sent"] else f"{row['cpu_us']:,}",
-                    f"{row['rate']:,}",
+                    f"{row['rate']:,}" if row["sent"] else "",
                 )
                 for row in figures["rows"]
             ],
