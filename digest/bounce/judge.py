@@ -6,7 +6,7 @@ where somebody says that it does not exist.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from digest.bounce.phrases import SAYINGS
 from digest.bounce.report import Recipient, Verdict
@@ -150,4 +150,4 @@ def recipient(address: str, judged: Judgement) -> Recipient:
 
 def softened(judged: Judgement, reason: str) -> Judgement:
     """Give a judgement as a soft one."""
-    return Judgement(verdict=Verdict.SOFT, reason=reason, status=judged.status, evidence=judged.evidence)
+    return replace(judged, verdict=Verdict.SOFT, reason=reason)

@@ -5,6 +5,7 @@ Never raises, whatever it is given. Knows no subscriber, and nothing of how one 
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from digest.address import address_key
 from digest.bounce import fields, judge, whom
@@ -94,17 +95,10 @@ def _judged(one: fields.Delivery, beside: str) -> Judgement:
         if not judged.is_sure and written.is_sure:
             judged = written
         elif not judged.evidence:
-            judged = Judgement(
-                verdict=judged.verdict, reason=judged.reason, status=judged.status, evidence=written.evidence
-            )
+            judged = replace(judged, evidence=written.evidence)
     if one.delayed and judged.verdict is Verdict.HARD:
         judged = judge.softened(judged, "delayed")
-    return Judgement(
-        verdict=judged.verdict,
-        reason=judged.reason,
-        status=one.status or judged.status,
-        evidence=judged.evidence or one.diagnostic,
-    )
+    return replace(judged, status=one.status or judged.status, evidence=judged.evidence or one.diagnostic)
 
 
 def _disposition(mail: Mail) -> Report | None:
@@ -122,10 +116,8 @@ def _disposition(mail: Mail) -> Report | None:
 def _with_original(report: Report, mail: Mail) -> Report:
     """Add where the report went to, and what tells the message that it is about."""
     sent_to = (whom.mailbox(value) for name in SENT_TO for value in mail.headers.all(name))
-    return Report(
-        kind=report.kind,
-        reason=report.reason,
-        recipients=report.recipients,
+    return replace(
+        report,
         sent_to=tuple(dict.fromkeys(address for address in sent_to if address)),
         message_id=mail.original.get("message-id"),
         delivery=mail.original.get("x-digest-delivery"),

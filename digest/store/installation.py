@@ -5,7 +5,7 @@ from functools import lru_cache
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from digest.store.prepared import Hand, Prepared
+from digest.store.prepared import Hand, Prepared, hand
 from digest.store.tables import InstallationRow
 
 
@@ -16,7 +16,7 @@ def uid(session: Session) -> str:
 
 def permanent_key(session: Session) -> bytes:
     """Give the key of Message-IDs and suppression hashes. It is never rotated."""
-    return bytes.fromhex(session.get_one(InstallationRow, 1).permanent_key)
+    return permanent_key_by(hand(session))
 
 
 def permanent_key_by(hand: Hand) -> bytes:

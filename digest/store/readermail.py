@@ -3,7 +3,7 @@
 A kind is the name of its templates. Once a mail is sent or given up its address is emptied.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -57,6 +57,35 @@ def queue(
     now: datetime,
 ) -> int:
     """Queue a mail that is due at once; give its id, which its link carries."""
+    return _add(
+        hand,
+        kind=kind,
+        subscriber_id=subscriber_id,
+        email=email,
+        newsletters=newsletters,
+        language=language,
+        now=now,
+        next_at=now,
+    )
+
+
+def unsent(hand: Hand, *, kind: str, subscriber_id: int, error: str, now: datetime) -> int:
+    """Note a mail that is not sent, and why: as much work as one that is. Give its id."""
+    return _add(hand, kind=kind, subscriber_id=subscriber_id, error=error, now=now)
+
+
+def _add(
+    hand: Hand,
+    *,
+    kind: str,
+    subscriber_id: int,
+    email: str = "",
+    newsletters: Sequence[str] = (),
+    language: str = "",
+    now: datetime,
+    next_at: datetime | None = None,
+    error: str = "",
+) -> int:
     row = {
         "kind": kind,
         "subscriber_id": subscriber_id,
@@ -64,28 +93,9 @@ def queue(
         "newsletters": list(newsletters),
         "language": language,
         "created_at": now,
-        "next_at": now,
-        "error": "",
-    }
-    return _add(hand, row)
-
-
-def unsent(hand: Hand, *, kind: str, subscriber_id: int, error: str, now: datetime) -> int:
-    """Note a mail that is not sent, and why: as much work as one that is. Give its id."""
-    row = {
-        "kind": kind,
-        "subscriber_id": subscriber_id,
-        "email": "",
-        "newsletters": [],
-        "language": "",
-        "created_at": now,
-        "next_at": None,
+        "next_at": next_at,
         "error": error,
     }
-    return _add(hand, row)
-
-
-def _add(hand: Hand, row: Mapping[str, object]) -> int:
     made = _adding(hand.dialect).execute(hand.cursor, row).fetchone()
     assert made is not None
     return int(made[0])

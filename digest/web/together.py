@@ -53,13 +53,13 @@ class Together(Generic[Asked, Done]):
             while self._waiting:
                 batch = self._waiting[:TOGETHER]
                 del self._waiting[:TOGETHER]
-                if not await self._settle(batch, alone=len(batch) == 1):
+                if not await self._settle(batch):
                     for one in batch:
-                        await self._settle([one], alone=True)
+                        await self._settle([one])
         finally:
             self._busy = None
 
-    async def _settle(self, batch: list[_Waiting[Asked, Done]], *, alone: bool) -> bool:
+    async def _settle(self, batch: list[_Waiting[Asked, Done]]) -> bool:
         """Write a batch and answer; False where one's own fault may have failed them all.
 
         A ledger that cannot be written is nobody's: to try it for each again would keep all others waiting.
@@ -67,7 +67,7 @@ class Together(Generic[Asked, Done]):
         try:
             made = await asyncio.to_thread(self._all, [one.asked for one in batch])
         except Exception as exc:  # noqa: BLE001 - it is raised where the answer is awaited
-            if not alone and not isinstance(exc, StoreError):
+            if len(batch) > 1 and not isinstance(exc, StoreError):
                 return False
             for one in batch:
                 if not one.done.done():

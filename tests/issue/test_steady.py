@@ -59,7 +59,7 @@ def test_no_text_makes_it_raise_and_twice_is_once(text: str) -> None:
     [{"link": f"{SITE}/?p=7&utm_campaign=1"}, {"picture": Picture(url=f"{CDN}/a.jpg?x=1", alt="The ferry")}],
 )
 def test_what_rotates_leaves_the_fingerprint_as_it_is(same: dict[str, object]) -> None:
-    assert replace(ARTICLE, **same).fingerprint == ARTICLE.fingerprint  # type: ignore[arg-type]
+    assert replace(ARTICLE, **same).fingerprint == ARTICLE.fingerprint  # type: ignore[arg-type] # as the test says
 
 
 @pytest.mark.parametrize(
@@ -72,4 +72,4 @@ def test_what_rotates_leaves_the_fingerprint_as_it_is(same: dict[str, object]) -
     ],
 )
 def test_what_an_editor_would_see_does_not(other: dict[str, object]) -> None:
-    assert replace(ARTICLE, **other).fingerprint != ARTICLE.fingerprint  # type: ignore[arg-type]
+    assert replace(ARTICLE, **other).fingerprint != ARTICLE.fingerprint  # type: ignore[arg-type] # as the test says

@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 import sqlalchemy as sa
 from press import ON_SQLITE, SLOT, Press, live_at, press
-from sqlmodel import Session
+from sqlmodel import Session, col
 from web_served import served
 
 from digest import resources
@@ -78,7 +78,7 @@ async def mail_everything(room: Press) -> list[EmailMessage]:
         )
     await post(room)
     with room.store.read() as session:
-        assert set(session.scalars(sa.select(ReaderMailRow.kind))) == single()  # type: ignore[call-overload]
+        assert set(session.scalars(sa.select(col(ReaderMailRow.kind)))) == single()
     return [message_from_bytes(one.data, _class=EmailMessage, policy=policy.default) for one in room.mailed]
 
 
@@ -101,10 +101,10 @@ def _id(session: Session, email: str) -> int:
 def _question(session: Session, email: str, kind: str) -> Link:
     """What the link of a mail says that waits for its reader's answer."""
     reader = _id(session, email)
-    wanted = sa.select(ReaderMailRow.id).where(  # type: ignore[call-overload]
-        ReaderMailRow.subscriber_id == reader, ReaderMailRow.kind == kind
+    wanted = sa.select(col(ReaderMailRow.id)).where(
+        col(ReaderMailRow.subscriber_id) == reader, col(ReaderMailRow.kind) == kind
     )
-    return Link(kind=LinkKind.CONFIRM, subscriber_id=reader, issue_id=session.scalars(wanted).one())
+    return Link(kind=LinkKind.CONFIRM, subscriber_id=reader, issue_id=session.scalars(wanted).one() or 0)
 
 
 def links(letters: Sequence[EmailMessage], base: str) -> list[str]:
