@@ -12,6 +12,7 @@ from digest.address import suppression_key
 from digest.model import Channel, SubscriberState
 from digest.signup import UNCONFIRMED
 from digest.store import readermail
+from digest.store.departures import AGENT_CHARACTERS
 from digest.store.installation import permanent_key
 from digest.store.reader_tables import ReaderMailRow
 from digest.store.subscribers import Visit
@@ -31,7 +32,7 @@ def proof(at: datetime, visit: Visit, form: str, text: str) -> dict[str, Any]:
     return {
         "consent": f"{CONSENT}, {at:%Y-%m-%d %H:%M:%S} UTC",
         "consent_ip": visit.ip,
-        "consent_agent": visit.agent[:300],
+        "consent_agent": visit.agent[:AGENT_CHARACTERS],
         "consent_form": form,
         "consent_text": text,
     }
@@ -93,6 +94,6 @@ def event(
         newsletter=newsletters[0] if len(newsletters) == 1 else "",
         channel=Channel.PAGE,
         ip=visit.ip if visit else "",
-        agent=visit.agent[:300] if visit else "",
+        agent=visit.agent[:AGENT_CHARACTERS] if visit else "",
         detail=detail,
     )
