@@ -4,7 +4,7 @@ Every way through `ask` reads and writes as much: neither what it answers nor ho
 an address is known.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -156,8 +156,7 @@ def ask(hand: Hand, wish: Wish, rates: Rates, now: datetime) -> Asked:
         now=now,
     )
     proven = f"mail={mail_id} text={wish.text} form={wish.form}"
-    papers = newsletters if len(newsletters) == 1 else ("",)
-    _note(hand, ASKED, wish, now, subscriber_id=subscriber_id, newsletter=papers[0], detail=proven)
+    _note(hand, ASKED, wish, now, subscriber_id=subscriber_id, newsletters=newsletters, detail=proven)
     return Asked(lead=leads)
 
 
@@ -199,18 +198,28 @@ def _not_mailed(hand: Hand, limits: Limits, one: _Person, wish: Wish, *, why: st
     else:
         limits.count(NOBODYS, address_key(wish.email))
     readermail.unsent(hand, kind=readermail.CONFIRM, subscriber_id=one.id, error=why, now=now)
-    paper = wish.newsletters[0] if len(wish.newsletters) == 1 else ""
-    _note(hand, NOT_MAILED, wish, now, subscriber_id=one.id or None, newsletter=paper, detail=why)
+    _note(hand, NOT_MAILED, wish, now, subscriber_id=one.id or None, newsletters=wish.newsletters, detail=why)
 
 
-def _note(hand: Hand, kind: str, wish: Wish, now: datetime, **said: object) -> None:
-    """Write a line of the audit log."""
-    row: Mapping[str, object] = {
+def _note(
+    hand: Hand,
+    kind: str,
+    wish: Wish,
+    now: datetime,
+    *,
+    subscriber_id: int | None,
+    newsletters: Sequence[str],
+    detail: str,
+) -> None:
+    """Write a line of the audit log; one that is about several newsletters names none."""
+    row = {
         "at": now,
         "kind": kind,
+        "subscriber_id": subscriber_id,
+        "newsletter": newsletters[0] if len(newsletters) == 1 else "",
         "ip": wish.ip,
         "agent": wish.agent[:AGENT_CHARACTERS],
-        **said,
+        "detail": detail,
     }
     _statements(hand.dialect).event.execute(hand.cursor, row)
 
