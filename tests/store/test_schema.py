@@ -16,8 +16,8 @@ from ledger_scene import NOW
 from digest.errors import StoreError
 from digest.store import installation
 from digest.store.database import Store, analyze
+from digest.store.returned_tables import metadata
 from digest.store.schema import current, head, known, migrations, open_store, upgrade
-from digest.store.tables import metadata
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 from alembic import context
 
-from digest.store.reader_tables import metadata
+from digest.store import reader_tables, returned_tables  # noqa: F401 - their tables are in the metadata
+from digest.store.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
