@@ -3,10 +3,19 @@
 The library hashes them anew each time, and looks its algorithm up: a sixth of what a message costs.
 """
 
+import itertools
 from functools import lru_cache
 from hashlib import sha256
 
+LETTERS = 16
+"""How many `Mac.letters` gives: 80 bits in base32 (RFC 4648 6), none of them padding."""
+
 _BLOCK = 64
+
+# Written by pairs, ten bits each: the library's way takes a sixth of what a message takes.
+_PAIRS = ["".join(pair) for pair in itertools.product("abcdefghijklmnopqrstuvwxyz234567", repeat=2)]
+_OCTETS = LETTERS * 5 // 8
+_SHIFTS = range(_OCTETS * 8 - 10, -1, -10)
 
 
 class Mac:
@@ -23,6 +32,11 @@ class Mac:
         inner.update(message)
         outer.update(inner.digest())
         return outer.digest()
+
+    def letters(self, message: bytes) -> str:
+        """Give a message's code in 16 letters and digits (base32, lower case): case may be lost."""
+        number = int.from_bytes(self.digest(message)[:_OCTETS], "big")
+        return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
 
 
 @lru_cache(maxsize=64)
