@@ -6,6 +6,7 @@ DigestError                 one sentence: what was wrong, where, what to do (exi
 ├── FeedError               a feed could not be fetched or read; nothing was changed
 ├── RenderError             a template is wrong; nothing was frozen
 ├── StoreError              the database is missing, locked, full, or of another version
+├── InboxError              a mailbox that bounces come to cannot be read; nothing was lost
 ├── SenderBusyError         another process holds the sender's role
 ├── IssueError              the issue is not in a state in which this can be done
 ├── RelayError              the relay refuses us as a whole; nobody is blamed
@@ -59,6 +60,10 @@ class RenderError(DigestError):
 
 class StoreError(DigestError):
     """The database is missing, locked, full, or of another version."""
+
+
+class InboxError(DigestError):
+    """A mailbox that bounces come to cannot be read. What is in it stays there."""
 
 
 class SenderBusyError(DigestError):
