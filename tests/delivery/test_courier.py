@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import trustme
+from jumping_loop import in_no_time
 from smtp_server import At, Bad, SmtpServer
 
 from digest.delivery.courier import ConnectError, Relay, connect
@@ -165,15 +166,18 @@ TROUBLES: list[tuple[At, str, Phase, int]] = [
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=str)
-async def test_whatever_goes_wrong_before_the_first_message_names_its_phase(
+def test_whatever_goes_wrong_before_the_first_message_names_its_phase(
     authority: trustme.CA, ca_file: str, trouble: tuple[At, str, Phase, int]
 ) -> None:
     at, how, phase, code = trouble
     server = SmtpServer(Bad(at=at, how=how), tls=certificate(authority), accounts=ACCOUNTS)
-    async with server:
-        account = {"username": "news", "password": "sesame"}
-        of = relay(server, security="starttls", ca_file=ca_file, timeout=0.3, **account)
-        reply = await refusal(of)
+
+    async def tried() -> Reply:
+        async with server:
+            account = {"username": "news", "password": "sesame"}
+            return await refusal(relay(server, security="starttls", ca_file=ca_file, **account))
+
+    reply = in_no_time(tried())
     assert (reply.phase, reply.code) == (phase, code)
     assert reply.text
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from faults_ledger import SENDER, Life, check_copies
 from faults_rules import GIVEN_UP, STATES, Ending
-from faults_time import JumpingLoop
+from jumping_loop import JumpingLoop
 from smtp_server import Received
 
 from digest.model import IssueState

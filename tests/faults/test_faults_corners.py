@@ -20,9 +20,9 @@ from faults_rules import (
     TURNED_DOWN,
     WAITING,
 )
-from faults_time import in_no_time
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from jumping_loop import in_no_time
 from smtp_server import At, Bad, SmtpServer
 
 from digest.delivery.courier import Relay

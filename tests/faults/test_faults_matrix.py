@@ -24,7 +24,7 @@ from faults_rules import (
     End,
     misbehaviours,
 )
-from faults_time import in_no_time
+from jumping_loop import in_no_time
 from smtp_server import At, Bad, SmtpServer
 
 from digest.delivery.courier import Relay

@@ -47,7 +47,7 @@ async def test_it_tells_where_it_listens_and_stops_when_told() -> None:
     async with httpx2.AsyncClient(trust_env=False) as client:
         assert (await client.get(url)).json() == "127.0.0.1"
     stop.set()
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 20)
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])))
 
@@ -65,7 +65,7 @@ async def test_it_stops_even_where_a_client_hangs_on() -> None:
         with pytest.raises(httpx2.HTTPError):
             async for _ in chunks:
                 pass
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 20)
 
 
 async def test_signals_stay_with_the_service() -> None:

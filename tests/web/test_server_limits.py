@@ -25,7 +25,7 @@ SECURE = {
     "x-content-type-options": "nosniff",
     "x-robots-tag": "noindex",
 }
-SHORT = Patience(head=0.3, body=0.3, answer=0.3)
+SHORT = Patience(head=0.3, body=0.3)
 GET = b"GET /healthz HTTP/1.1\r\nHost: news.ledger.example\r\n\r\n"
 
 
@@ -56,14 +56,19 @@ async def standing(store: Store, patience: Patience) -> AsyncIterator[int]:
 
 
 async def test_fifty_idle_connections_keep_nobody_from_an_answer_and_are_ended(store: Store) -> None:
-    async with standing(store, SHORT) as port:
-        idle = [asyncio.create_task(said(port)) for _ in range(50)]
-        await asyncio.sleep(0.05)
-        async with httpx2.AsyncClient(trust_env=False) as client:
-            answer = await client.get(f"http://127.0.0.1:{port}/healthz")
-        assert answer.status_code == 200
-        assert not any(one.done() for one in idle)
-        assert await asyncio.wait_for(asyncio.gather(*idle), 5) == [b""] * 50
+    for head in (0.3, 2, 8):
+        async with standing(store, Patience(head=head)) as port:
+            idle = [asyncio.create_task(said(port)) for _ in range(50)]
+            await asyncio.sleep(0.05)
+            async with httpx2.AsyncClient(trust_env=False) as client:
+                answer = await client.get(f"http://127.0.0.1:{port}/healthz")
+            assert answer.status_code == 200
+            beside = not any(one.done() for one in idle)
+            assert await asyncio.wait_for(asyncio.gather(*idle), 20) == [b""] * 50
+        # A busy machine may have answered after their time.
+        if beside:
+            return
+    pytest.fail("nobody is answered before the idle connections have ended")
 
 
 async def test_a_head_that_trickles_in_is_not_waited_for(store: Store) -> None:
@@ -99,7 +104,7 @@ async def test_whoever_waits_longest_makes_room_for_another(store: Store) -> Non
         await asyncio.sleep(0.05)
         async with httpx2.AsyncClient(trust_env=False) as client:
             assert (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200
-        assert await asyncio.wait_for(first, 5) == b""
+        assert await asyncio.wait_for(first, 20) == b""
         assert not any(one.done() for one in others)
         for one in others:
             one.cancel()
