@@ -5,6 +5,7 @@
 
 from digest.config.addresses import Mailbox
 from digest.config.archive import Archive
+from digest.config.bounces import Bounces
 from digest.config.editorial import Editors, Mail, Newsletter, Site, Theme
 from digest.config.keyfile import SigningKey
 from digest.config.load import load
@@ -20,6 +21,7 @@ __all__ = [
     "SAMPLE_FEED",
     "Alerts",
     "Archive",
+    "Bounces",
     "Database",
     "Delivery",
     "Dkim",

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
-from digest.config.addresses import Address, Line, Mailbox, Sender, address, line
-from digest.config.kinds import NOT_YET, WHOLE, Duration, Flag, empty, listed, table
+from digest.config.addresses import Address, Line, Sender, address, line
+from digest.config.kinds import WHOLE, Duration, Flag, empty, listed, table
 from digest.config.rules import Rules
 from digest.config.section import Section, more_than_nothing
 from digest.config.values import (
@@ -28,6 +28,9 @@ from digest.config.values import (
     Zone,
     zone,
 )
+
+VERP = "verp"
+"""The envelope that is another for each message."""
 
 HEADER_NAME = re.compile(r"[!-9;-~]+")  # ftext of RFC 5322, section 3.6.8
 # What every message carries already; a second one would make it ambiguous or break a signature.
@@ -141,7 +144,10 @@ class Mail(Section):
     sender: Sender = Field(alias="from")
     """Whom readers see as sender: "Name <address>"."""
     envelope: Line = ""
-    """Where bounces go: an address that somebody reads; the address in `from`, if empty."""
+    """Where bounces go: an address that somebody reads, or "verp": one for each message, read by [bounces].
+
+    Empty: the address of [bounces], where that is read; else the one in `from`.
+    """
     headers: Headers = Field(default_factory=dict)
     """Further headers for every message, for instance an SES configuration set."""
     link_params: Line = ""
@@ -149,13 +155,8 @@ class Mail(Section):
 
     @field_validator("envelope")
     @classmethod
-    def _envelope(cls, text: str, info: ValidationInfo) -> str:
-        sender = info.data.get("sender")
-        if text == "verp":
-            raise ValueError(f'"verp" is {NOT_YET}, or give an address that somebody reads')
-        if not text:
-            return sender.address if isinstance(sender, Mailbox) else ""
-        return address(text)
+    def _envelope(cls, text: str) -> str:
+        return address(text) if text and text != VERP else text
 
     @field_validator("headers")
     @classmethod

@@ -9,9 +9,8 @@ from typing import cast
 from pydantic import ValidationError
 
 from digest.config.environment import Tables, overlay, overrides, variables
-from digest.config.files import file_mistakes
+from digest.config.files import file_mistakes, with_secrets
 from digest.config.mistakes import Places, mistakes_of, unknown
-from digest.config.relayfiles import with_passwords
 from digest.config.settings import Settings
 from digest.config.where import key_lines
 from digest.errors import ConfigError, Mistake, UsageError
@@ -41,7 +40,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     merged = cast("Tables", overlay(below, above))
     mistakes += [places.mistake(at, problem) for at, problem in file_mistakes(merged, path.parent)]
     try:
-        settings = Settings(**with_passwords(merged, path.parent))
+        settings = Settings(**with_secrets(merged, path.parent))
     except ValidationError as exc:
         raise ConfigError(_ordered(mistakes + mistakes_of(exc, places))) from exc
     if mistakes:

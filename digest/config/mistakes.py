@@ -97,7 +97,7 @@ def _mistake(detail: ErrorDetails, places: Places) -> Mistake:
     if path[-1:] == ("[key]",):
         path = path[:-1]
     if kind == "misplaced":
-        path = (*path, *(int(part) if part.isdecimal() else part for part in context["at"].split(".")))
+        path = tuple(int(part) if part.isdecimal() else part for part in context["at"].split("."))
     return places.mistake(path, _problem(path, kind, context, detail["msg"]))
 
 

@@ -7,9 +7,7 @@ from typing import Any
 
 from digest.config.environment import Tables, variable_of
 from digest.config.kinds import tables
-
-# A password file holds one line; more is the wrong file.
-LONGEST_PASSWORD = 4096
+from digest.config.secretfile import secret_trouble, with_secret
 
 Finding = tuple[tuple[str, ...], str]
 RelayTable = Mapping[str, Any]
@@ -20,10 +18,10 @@ def with_passwords(data: Tables, folder: Path) -> Tables:
     smtp = data.get("smtp")
     if not isinstance(smtp, dict):
         return data
-    smtp = _with_password(smtp, folder)
+    smtp = with_secret(smtp, "password", folder)
     further = _further(smtp)
     if further:
-        smtp["relays"] = {name: _with_password(relay, folder) for name, relay in further.items()}
+        smtp["relays"] = {name: with_secret(relay, "password", folder) for name, relay in further.items()}
     return {**data, "smtp": smtp}
 
 
@@ -42,17 +40,9 @@ def _further(smtp: RelayTable) -> dict[str, Any]:
         return {}
 
 
-def _with_password(relay: RelayTable, folder: Path) -> Tables:
-    name = relay.get("password_file")
-    if relay.get("password") or not isinstance(name, str) or not name or _password_trouble(folder, name):
-        return dict(relay)
-    return {**relay, "password": _password(folder, name)}
-
-
 def _mistakes(at: tuple[str, ...], relay: RelayTable, folder: Path) -> Iterator[Finding]:
     name, password = relay.get("password_file"), relay.get("password")
-    trouble = _password_trouble(folder, name) if isinstance(name, str) and name and not password else ""
-    if trouble:
+    if trouble := secret_trouble(relay, "password", folder):
         yield (*at, "password_file"), trouble
     elif relay.get("host") and relay.get("username") and not (password or name):
         variable = variable_of((*at, "password"))
@@ -75,22 +65,3 @@ def _authority_trouble(folder: Path, name: str) -> str:
     except ValueError as exc:
         return f"cannot be read: {exc}"
     return ""
-
-
-def _password_trouble(folder: Path, name: str) -> str:
-    try:
-        return "" if _password(folder, name) else f"{folder / name} is empty"
-    except UnicodeDecodeError:
-        return f"{folder / name} is not UTF-8"
-    except OSError as exc:
-        return f"{folder / name} cannot be read: {exc.strerror}"
-    except ValueError as exc:
-        return f"cannot be read: {exc}"
-
-
-def _password(folder: Path, name: str) -> str:
-    with (folder / name).open(encoding="utf-8-sig") as file:
-        text = file.read(LONGEST_PASSWORD + 1)
-    if len(text) > LONGEST_PASSWORD or "\n" in text.strip():
-        raise ValueError("it holds more than one line")
-    return text.strip()

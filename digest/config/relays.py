@@ -10,7 +10,6 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    PlainSerializer,
     SecretStr,
     ValidationInfo,
     WithJsonSchema,
@@ -21,12 +20,11 @@ from pydantic import (
 from digest import address
 from digest.config.addresses import Line
 from digest.config.kinds import WHOLE, Port, Rate, tables
+from digest.config.secretfile import Secret
 from digest.config.section import Section
 from digest.config.values import Host, filled, is_loopback, suggestion
 from digest.delivery.presets import PLAIN, PRESETS
 from digest.errors import AddressError
-
-MASK = "********"
 
 MAIN = "main"
 """The name of the relay of [smtp] itself among the others."""
@@ -77,10 +75,6 @@ def _spelled(domain: str) -> str:
         return domain.lower()
 
 
-Secret = Annotated[
-    SecretStr,
-    PlainSerializer(lambda secret: MASK if secret.get_secret_value() else "", return_type=str),
-]
 Provider = Annotated[
     str, AfterValidator(provider), WithJsonSchema({"type": "string", "enum": ["", *PRESETS]})
 ]

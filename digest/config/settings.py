@@ -1,16 +1,17 @@
 """The settings as a whole: the sections, and what follows from them and from config.toml's folder."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from digest import address
 from digest.config.archive import Archive
+from digest.config.bounces import Bounces
 from digest.config.database import resolved_url
-from digest.config.editorial import Editors, Mail, Newsletter, Site, Theme
+from digest.config.editorial import VERP, Editors, Mail, Newsletter, Site, Theme
 from digest.config.keyfile import SigningKey
 from digest.config.kinds import listed
 from digest.config.operation import Alerts, Database, Delivery, Privacy, Web
@@ -50,6 +51,7 @@ class Settings(BaseSettings):
     pace: Domains = Field(default_factory=dict)
     """Limits for single recipient domains."""
     dkim: Dkim = Dkim()
+    bounces: Bounces = Bounces()
     alerts: Alerts = Alerts()
     editors: Editors = Editors()
     theme: Theme = Theme()
@@ -84,10 +86,10 @@ class Settings(BaseSettings):
         names: set[str] = set()
         for index, newsletter in enumerate(newsletters):
             if newsletter.name in names:
-                raise misplaced("there is another newsletter of this name", f"{index}.name")
+                raise misplaced("there is another newsletter of this name", f"newsletter.{index}.name")
             names.add(newsletter.name)
             if isinstance(site, Site) and not set(newsletter.feeds) <= set(site.feeds):
-                raise misplaced("must be among site.feeds", f"{index}.feeds")
+                raise misplaced("must be among site.feeds", f"newsletter.{index}.feeds")
         return (
             newsletters if site is None else tuple(_inherit(newsletter, site) for newsletter in newsletters)
         )
@@ -101,17 +103,50 @@ class Settings(BaseSettings):
         sender = address.domain(mail.sender.address)
         if not dkim.aligns(sender):
             raise misplaced(
-                f"must be mail.from's {sender}, or one above or below it: no other counts for DMARC", "domain"
+                f"must be mail.from's {sender}, or one above or below it: no other counts for DMARC",
+                "dkim.domain",
             )
         return dkim.model_copy(update={"domain": dkim.domain or sender})
+
+    @field_validator("bounces")
+    @classmethod
+    def _bounces(cls, bounces: Bounces, info: ValidationInfo) -> Bounces:
+        mail = info.data.get("mail")
+        if bounces.is_read and not bounces.address:
+            raise misplaced("is missing: the address whose mail is read there", "bounces.address")
+        if isinstance(mail, Mail) and mail.envelope == VERP and not bounces.is_read:
+            raise misplaced(
+                '"verp" needs something that reads what comes back: [bounces] address, and maildir, imap, '
+                "lmtp or pipe",
+                "mail.envelope",
+            )
+        return bounces
 
     @field_validator("signup")
     @classmethod
     def _signup(cls, signup: Signup, info: ValidationInfo) -> Signup:
         newsletters = info.data.get("newsletter")
         if newsletters is not None and not set(signup.newsletters) <= {one.name for one in newsletters}:
-            raise misplaced("must be names of newsletters", "newsletters")
+            raise misplaced("must be names of newsletters", "signup.newsletters")
         return signup
+
+    @model_validator(mode="after")
+    def _fill_envelope(self) -> Self:
+        """Have bounces go where they are read, unless another address is given for them."""
+        if not self.mail.envelope:
+            known = self.bounces.address if self.bounces.is_read else self.mail.sender.address
+            object.__setattr__(self, "mail", self.mail.model_copy(update={"envelope": known}))
+        return self
+
+    @property
+    def is_verp(self) -> bool:
+        """Whether each message has an envelope of its own, by which a bounce names its reader."""
+        return self.mail.envelope == VERP
+
+    @property
+    def envelope(self) -> str:
+        """The sender on the envelope (RFC 5321 MAIL FROM) of what goes to no single subscriber."""
+        return self.bounces.address if self.is_verp else self.mail.envelope
 
     @property
     def path(self) -> Path:
@@ -177,7 +212,7 @@ class Settings(BaseSettings):
 
 
 def misplaced(problem: str, at: str) -> PydanticCustomError:
-    """Give an error of a whole that points at one of its parts, by its path with dots."""
+    """Give an error of sections that do not go together, at the key of this path, with dots."""
     return PydanticCustomError("misplaced", "{problem}", {"problem": problem, "at": at})
 
 

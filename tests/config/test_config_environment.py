@@ -110,7 +110,7 @@ def test_the_relays_password_comes_from_the_environment(path: Path) -> None:
 
 
 def test_a_password_in_the_environment_needs_no_file(path: Path) -> None:
-    path.write_text(template_text().replace('password_file = ""', 'password_file = "gone"'))
+    path.write_text(template_text().replace('\npassword_file = ""', '\npassword_file = "gone"'))
     environ = {"DIGEST_SMTP__PASSWORD": "x"}
     assert load(path, environ).smtp.password.get_secret_value() == "x"
 

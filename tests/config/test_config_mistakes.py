@@ -252,7 +252,7 @@ def test_a_mistake_is_told_with_its_line_and_key(old: str, new: str, expected: s
             "16: web.keep_ip_days: unknown key; did you mean privacy.keep_ip_days?",
         ),
         ("smtp = 5", "15: mail.smtp: unknown key"),
-        ('envelope = "verp"', '15: mail.envelope: "verp" is not available in this version'),
+        ('envelope = "verp"', '15: mail.envelope: "verp" needs something that reads what comes back'),
         ('envelope = "börse@x.example"', "15: mail.envelope: must be ASCII before the @-sign"),
         ('envelope = "nobody"', "15: mail.envelope: 'nobody' cannot be mailed"),
         ('headers = { "Bcc" = "a@b.example" }', "15: mail.headers: Bcc is set by digest itself"),
