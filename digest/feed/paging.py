@@ -95,6 +95,12 @@ def own_path(article: Article, among: Sequence[Article]) -> str:
     return path if paths[path] == 1 else ""
 
 
+def is_same_page(one: Article, other: Article) -> bool:
+    """Whether two readings mean one article, by its guid or by the path of its page."""
+    path = urlsplit(one.link).path.rstrip("/")
+    return one.guid == other.guid or bool(path and path == urlsplit(other.link).path.rstrip("/"))
+
+
 def gap(since: datetime | None, until: datetime, why: str) -> str:
     """Say what may be missing. `why` is a sentence; times are told in UTC."""
     end = f"{until:%Y-%m-%d %H:%M}"

@@ -11,9 +11,11 @@ import structlog
 from digest.desk import Desk
 from digest.errors import DigestError, FeedError
 from digest.feed.fetch import Failed, Fetched, Gone, NotModified, client
+from digest.feed.paging import is_same_page
 from digest.feed.urls import public
 from digest.model import Article, LedgerArticle
 from digest.publish import booking, whereabouts
+from digest.publish.lost import bring_back
 from digest.publish.paging import Walk
 from digest.publish.pictures import find_dead, find_pictures
 from digest.publish.reading import reading
@@ -141,17 +143,20 @@ async def _one(
             taken = await asyncio.to_thread(booking.take_in, desk, feed, outcome, trail, now, read=read)
             new, changed = len(taken.arrived.new), len(taken.arrived.changed)
             log.info("feed.collected", feed=url, new=new, changed=changed, pages=trail.pages)
+            back = () if conditional else await bring_back(desk, walk, status, outcome.url, on_page)
             if trail.broken:
                 log.warning("feed.gap", feed=url, gap=taken.gap)
             return Collected(
                 url=url,
                 arrived=taken.arrived,
                 changes=taken.changes,
-                vanished=taken.vanished,
+                vanished=tuple(
+                    one for one in taken.vanished if not any(is_same_page(one, each) for each in back)
+                ),
                 pages=trail.pages,
                 gap=taken.gap,
                 complaints=read.complaints,
-                shown=trail.articles + trail.late,
+                shown=trail.articles + trail.late + back,
             )
     except FeedError as error:
         reason, pause, gone = str(error), timedelta(), False

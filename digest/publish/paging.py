@@ -11,13 +11,13 @@ from digest.config import SAMPLE_FEED
 from digest.desk import Desk
 from digest.errors import FeedError
 from digest.feed import paging
-from digest.feed.ask import MISSING, Answer, ask
+from digest.feed.ask import MISSING, ask
 from digest.feed.fetch import FETCH_SECONDS, MOST_BYTES, Fetched
 from digest.feed.paging import Further, Sort
 from digest.feed.read import Reading
 from digest.feed.sniff import is_whole
 from digest.feed.urls import public
-from digest.model import Article, FeedStatus
+from digest.model import Article, FeedStatus, LedgerArticle
 from digest.publish.reading import reading as read
 from digest.store import gaps
 from digest.store.gaps import Gap
@@ -56,9 +56,13 @@ class Trail:
 class _Page:
     body: bytes
     url: str
-    guids: frozenset[str]
+    articles: Sequence[Article]
     next_url: str
     reaches: bool = False
+
+    @property
+    def guids(self) -> frozenset[str]:
+        return frozenset(article.guid for article in self.articles)
 
 
 @dataclass(kw_only=True)
@@ -79,6 +83,9 @@ class Walk:
     _found: dict[str, Article] = field(default_factory=dict, init=False)
     _asked: set[str] = field(default_factory=set, init=False)
     _until: float = field(default=0, init=False)
+    _last: _Page = field(init=False)
+    _pages: int = field(default=1, init=False)
+    """How many were read; `_last` is the last of them."""
 
     async def down(self, first: Fetched, reading: Reading) -> Trail:
         """Read on where the oldest item is new, one page after the other, until one is known."""
@@ -86,9 +93,9 @@ class Walk:
         self._found = {article.guid: article for article in listed}
         self._asked = {first.url}
         self._until = asyncio.get_running_loop().time() + self.seconds
+        page = self._last = _Page(body=first.body, url=first.url, articles=listed, next_url=reading.next_url)
         if self.status.first_fetched_at is None or self.status.url == SAMPLE_FEED or not listed:
             return self._trail(1)
-        page = _Page(body=first.body, url=first.url, guids=frozenset(self._found), next_url=reading.next_url)
         if await self._meets_known(listed):
             return await self._reached(1, page, first.url)
         if self.gap and not self.keen and await self._meets_known(listed, above=True):
@@ -126,35 +133,55 @@ class Walk:
         if further is None or not self.thorough or (further.sort is Sort.GUESSED and pages == 1):
             return trail
         try:
-            answered = await self._read(further)
+            found = await self._read(further)
         except FeedError:
             return trail
-        if answered is None:
+        if found is None:
             return trail
         # It is one more page, which some cache may hold since yesterday: that it does not list something, or
         # lists it in other words, says nothing.
-        late = await asyncio.to_thread(self._late, answered[1].articles)
+        late = await asyncio.to_thread(self._late, found.articles)
         return replace(trail, pages=pages + 1, late=late)
+
+    async def search(self, first: str, lost: Sequence[LedgerArticle]) -> tuple[Article, ...]:
+        """Read on below all that was read, for articles that it missed; give those that are listed there.
+
+        `first` is where the feed's first page was found.
+        """
+        sought, seen, found = list(lost), set(self._found), []
+        while sought and self._pages < MOST_PAGES:
+            before = self._last
+            further = paging.further(
+                before.body, here=before.url, first=first, number=self._pages, next_url=before.next_url
+            )
+            try:
+                page = await self._read(further) if further else None
+            except FeedError:
+                break
+            if page is None or not page.guids - seen:
+                break
+            seen |= page.guids
+            for article in page.articles:
+                mine = [one for one in sought if paging.is_same_page(one, article)]
+                found += [article] if mine else []
+                sought = [one for one in sought if one not in mine]
+        return tuple(found)
 
     async def _turn(self, further: Further, before: _Page) -> _Page | None:
         """Read one page on; None past the end. Raises FeedError where it does not come."""
-        answered = await self._read(further)
-        if answered is None:
+        found = await self._read(further)
+        if found is None:
             return None
-        answer, found = answered
-        listed = found.articles
-        guids = frozenset(article.guid for article in listed)
-        if not guids - self._found.keys() and guids != before.guids:
+        if not found.guids - self._found.keys() and found.guids != before.guids:
             raise FeedError(CIRCLE)
-        for article in listed:
+        for article in found.articles:
             self._found.setdefault(article.guid, article)
-        if not is_whole(answer.body):
-            raise FeedError(f"{public(answer.url)} was cut off.")
-        self._asked.add(answer.url)
-        reaches = await self._meets_known(listed)
-        return _Page(body=answer.body, url=answer.url, guids=guids, next_url=found.next_url, reaches=reaches)
+        if not is_whole(found.body):
+            raise FeedError(f"{public(found.url)} was cut off.")
+        self._asked.add(found.url)
+        return replace(found, reaches=await self._meets_known(found.articles))
 
-    async def _read(self, further: Further) -> tuple[Answer, Reading] | None:
+    async def _read(self, further: Further) -> _Page | None:
         """Ask for a page, and give what it lists; None past the end. Raises FeedError."""
         if further.url in self._asked:
             raise FeedError(CIRCLE)
@@ -170,7 +197,13 @@ class Walk:
                 reading = await read(answer.body, answer.headers, url=answer.url, now=self.now)
         except TimeoutError:
             raise FeedError(SLOW) from None
-        return (answer, reading) if reading.articles else None
+        if not reading.articles:
+            return None
+        self._pages += 1
+        self._last = _Page(
+            body=answer.body, url=answer.url, articles=reading.articles, next_url=reading.next_url
+        )
+        return self._last
 
     def _trail(self, pages: int, *, reaches: bool = False, broken: str = "") -> Trail:
         return Trail(articles=tuple(self._found.values()), pages=pages, reaches=reaches, broken=broken)

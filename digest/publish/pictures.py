@@ -11,7 +11,7 @@ import structlog
 
 from digest.config import SAMPLE_FEED
 from digest.desk import Desk
-from digest.feed.ask import MISSING, ask
+from digest.feed.ask import MISSING, Answer, ask
 from digest.feed.guard import guarded_client
 from digest.feed.page import picture
 from digest.model import Article, LedgerArticle, Picture
@@ -52,6 +52,23 @@ async def find_pictures(desk: Desk, on_page: Callable[[], None]) -> None:
         log.info("pages.asked", pages=len(found), pictures=pictured)
 
 
+async def living(
+    desk: Desk, articles: Sequence[LedgerArticle], on_page: Callable[[], None]
+) -> list[LedgerArticle]:
+    """Give those of some articles whose links still lead to a page, which is not the site's own."""
+    alive: set[int] = set()
+
+    async def one(client: httpx2.AsyncClient, article: LedgerArticle) -> None:
+        answer = await _probe(client, article.link)
+        if answer.came and not _is_home(answer.url):
+            alive.add(article.id)
+        on_page()
+
+    await _each(desk, articles, one)
+    await asyncio.to_thread(_note_links, desk, [article.id for article in articles], ())
+    return [article for article in articles if article.id in alive]
+
+
 async def find_dead(
     desk: Desk,
     shown: Mapping[str, Sequence[Article]],
@@ -69,12 +86,12 @@ async def find_dead(
     honest: set[str] = set()
 
     async def one(client: httpx2.AsyncClient, article: LedgerArticle) -> None:
-        statuses[article.id] = await _status(client, article.link)
+        statuses[article.id] = (await _probe(client, article.link)).status
         on_page()
 
     async def listed(client: httpx2.AsyncClient, article: LedgerArticle) -> None:
         newest = max(shown[article.feed_url], key=lambda each: each.published_at)
-        status = await _status(client, newest.link)
+        status = (await _probe(client, newest.link)).status
         if status == HTTPStatus.OK:
             honest.add(article.feed_url)
         else:
@@ -116,7 +133,7 @@ async def _each(
 
 
 async def _picture(client: httpx2.AsyncClient, article: LedgerArticle) -> Picture | None:
-    if urlsplit(article.link).path in {"", "/"} and not urlsplit(article.link).query:
+    if _is_home(article.link):
         return None  # an item without a page of its own is linked to the site's
     page = await ask(client, article.link, seconds=PAGE_SECONDS, most=MOST_PAGE_BYTES, cut=True)
     kind = page.headers.get("content-type", "text/html")
@@ -126,12 +143,18 @@ async def _picture(client: httpx2.AsyncClient, article: LedgerArticle) -> Pictur
     return await asyncio.to_thread(picture, page.body, url=page.url, content_type=kind)
 
 
-async def _status(client: httpx2.AsyncClient, link: str) -> int:
-    """Give what a link answers, 0 where nothing comes."""
+def _is_home(url: str) -> bool:
+    """Whether an address is that of a whole site."""
+    parts = urlsplit(url)
+    return not parts.path.strip("/") and not parts.query
+
+
+async def _probe(client: httpx2.AsyncClient, link: str) -> Answer:
+    """Ask what a link answers, at the least cost."""
     head = await ask(client, link, method="HEAD", seconds=PAGE_SECONDS, most=PROBE_BYTES, cut=True)
     if head.status not in _ASK_AGAIN:
-        return head.status
-    return (await ask(client, link, seconds=PAGE_SECONDS, most=PROBE_BYTES, cut=True)).status
+        return head
+    return await ask(client, link, seconds=PAGE_SECONDS, most=PROBE_BYTES, cut=True)
 
 
 def _unpictured(desk: Desk) -> list[LedgerArticle]:

@@ -5,9 +5,11 @@ audience is fixed or that has reached anybody.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
+from itertools import islice
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -15,10 +17,14 @@ from sqlmodel import Session, col, select
 from digest.model import Decision, IssueState, LedgerArticle, Picture, Verdict
 from digest.store import rows
 from digest.store.tables import ArticleRow, FeedRow, IssueArticleRow, IssueRow, JudgementRow
+from digest.stories import Stories
 
 STARTED = (IssueState.FROZEN, IssueState.SENDING)
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
+WAITING = (Verdict.ELIGIBLE,)
+
+AT_ONCE = 100
+"""So many rows are read at a time: mostly far fewer are wanted than wait."""
 
 ALIKE = 300
 """So many of the articles whose pages were asked last are compared: a site's own picture is on each page."""
@@ -35,11 +41,23 @@ def unlisted(
 
     First come those whose link was never asked, the newest first; then those that were asked longest ago.
     """
-    found = [
-        (row, url) for row, url in _waiting(session, newsletters, feeds) if (url, row.guid) not in listed
-    ]
-    found.sort(key=lambda each: each[0].link_asked_at or _NEVER)
-    return [rows.article(row, url) for row, url in found[:limit]]
+    found = _in_turn(session, newsletters, feeds, col(ArticleRow.vanished_at).is_(None))
+    return list(islice((one for one in found if (one.feed_url, one.guid) not in listed), limit))
+
+
+def lost(
+    session: Session, newsletters: Collection[str], feed: str, since: datetime, limit: int
+) -> list[LedgerArticle]:
+    """Give those of a feed that would wait, had they not vanished since then; in turn, as `unlisted` does.
+
+    What is still listed under another guid is not lost.
+    """
+    gone = col(ArticleRow.vanished_at) >= since
+    found = list(_in_turn(session, newsletters, [feed], gone, verdicts=(*WAITING, Verdict.ASKED)))
+    standing = select(ArticleRow).join(FeedRow, col(FeedRow.id) == col(ArticleRow.feed_id))
+    here = (FeedRow.url == feed, col(ArticleRow.vanished_at).is_(None), ArticleRow.first_seen_at >= since)
+    shown = Stories(rows.article(row, feed) for row in session.exec(standing.where(*here)))
+    return list(islice((one for one in found if shown.twin(one) is None), limit))
 
 
 def note_links(session: Session, ids: Collection[int], now: datetime) -> None:
@@ -52,9 +70,14 @@ def unpictured(
     session: Session, newsletters: Collection[str], feeds: Sequence[str], limit: int
 ) -> list[LedgerArticle]:
     """Give those that wait without a picture and whose page was never asked, the newest first."""
-    never = col(ArticleRow.page_asked_at).is_(None)
-    found = (rows.article(row, url) for row, url in _waiting(session, newsletters, feeds, never))
-    return [article for article in found if article.picture is None][:limit]
+    found = _waiting(
+        session,
+        newsletters,
+        feeds,
+        col(ArticleRow.vanished_at).is_(None),
+        col(ArticleRow.page_asked_at).is_(None),
+    )
+    return list(islice((one for one in found if one.picture is None), limit))
 
 
 def note_pictures(session: Session, found: Mapping[int, Picture | None], now: datetime) -> None:
@@ -95,9 +118,29 @@ def vanish(session: Session, ids: Collection[int], now: datetime) -> None:
     session.connection().execute(sa.update(ArticleRow).where(gone).values(vanished_at=now))
 
 
+def _in_turn(
+    session: Session,
+    newsletters: Collection[str],
+    feeds: Sequence[str],
+    *where: sa.ColumnElement[bool],
+    verdicts: Sequence[Verdict] = WAITING,
+) -> Iterator[LedgerArticle]:
+    """Give those that wait, for their links: the never asked first, then those asked longest ago."""
+    asked_at = sa.inspect(ArticleRow).columns["link_asked_at"]
+    return _waiting(
+        session, newsletters, feeds, *where, verdicts=verdicts, first=(asked_at.is_not(None), asked_at)
+    )
+
+
 def _waiting(
-    session: Session, newsletters: Collection[str], feeds: Sequence[str], *where: sa.ColumnElement[bool]
-) -> Sequence[tuple[ArticleRow, str]]:
+    session: Session,
+    newsletters: Collection[str],
+    feeds: Sequence[str],
+    *where: sa.ColumnElement[bool],
+    verdicts: Sequence[Verdict] = WAITING,
+    first: Sequence[sa.ColumnElement[Any]] = (),
+) -> Iterator[LedgerArticle]:
+    """Give what waits for some newsletter, by `first`, then the newest first; read as far as it is taken."""
     fixed = (
         col(IssueRow.reached)
         | col(IssueRow.state).in_(STARTED)
@@ -118,7 +161,7 @@ def _waiting(
         select(JudgementRow.article_id)
         .where(
             JudgementRow.article_id == ArticleRow.id,
-            JudgementRow.verdict == Verdict.ELIGIBLE,
+            col(JudgementRow.verdict).in_(verdicts),
             col(JudgementRow.newsletter).in_(newsletters),
             ~mailed,
         )
@@ -129,11 +172,11 @@ def _waiting(
         .join(FeedRow, col(FeedRow.id) == col(ArticleRow.feed_id))
         .where(
             col(FeedRow.url).in_(feeds),
-            col(ArticleRow.vanished_at).is_(None),
             ~col(ArticleRow.protected),
             eligible,
             *where,
         )
-        .order_by(col(ArticleRow.published_at).desc(), col(ArticleRow.id).desc())
+        .order_by(*first, col(ArticleRow.published_at).desc(), col(ArticleRow.id).desc())
+        .execution_options(yield_per=AT_ONCE)
     )
-    return session.exec(query).all()
+    return (rows.article(row, url) for row, url in session.exec(query))

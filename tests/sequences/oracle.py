@@ -34,10 +34,6 @@ class Life:
     """Whoever read the feed had to come upon it, as soon as every page came."""
     read: bool = False
     """And it came."""
-    touched: bool = False
-    """It was given another date, or was taken out of the bin, and has not been listed since."""
-    lowered: bool = False
-    """And a reading missed it: it stands beneath the pages that are read, where what is gone is as well."""
     mailed: int = 0
 
 
@@ -61,10 +57,6 @@ class Oracle:
         due = {post.story for post in self._due(listed, thorough=thorough and site.is_well)}
         for story in due:
             self.lives[story].due = True
-        top = {post.story for post in listed[:PER_PAGE]}
-        for story, life in self.lives.items():
-            life.touched &= story not in top
-            life.lowered = life.touched
         for post in site.served:
             life = self.lives[post.story]
             self._dated.add((post.story, post.date))
@@ -110,7 +102,7 @@ class Oracle:
         if healthy and not full:
             for story, post in live.items():
                 life = self.lives[story]
-                if self._is_owed(life) and not (post.protected or life.lowered):
+                if self._is_owed(life) and not post.protected:
                     self.errors.append(f"{now}: story {story} has lived past this slot")
 
     def is_news(self, story: int) -> bool:
@@ -143,7 +135,6 @@ class Oracle:
             if post is None:
                 continue
             true = {Decision.PROTECTED.value} if post.protected else set()
-            true |= {Decision.VANISHED.value} if life.lowered else set()
             if self._is_old(life):
                 true |= {verdict.value for verdict in FATES}
             if not reasons & true:

@@ -108,7 +108,6 @@ async def redate(room: Newsroom, number: int) -> None:
     post = chosen(room, number)
     if post.title != COLUMN:
         post.date, post.modified = room.clock() - 13 * (number % 300) * MINUTE, room.clock()
-        room.oracle.lives[post.story].touched = True
 
 
 async def trash(room: Newsroom, number: int) -> None:
@@ -121,7 +120,6 @@ async def restore(room: Newsroom, number: int) -> None:
     if trashed := [post for post in room.site.posts if post.story not in live]:
         post = trashed[-1 - number % min(3, len(trashed))]
         post.live, post.modified = True, room.clock()
-        room.oracle.lives[post.story].touched = True
 
 
 async def repost(room: Newsroom, number: int) -> None:
