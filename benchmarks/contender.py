@@ -85,7 +85,7 @@ async def wire(folder: str, *, octets: int, messages: int) -> Measured:
     """Splice and send over this program's connections, and without its ledger."""
     desk = stand.open_desk(Path(folder))
     compose = stand.compose(desk, stand.rendering(desk, octets))
-    envelope = desk.settings.mail.envelope
+    envelope = desk.settings.envelope
     numbers = iter(range(messages))
 
     async def lane() -> None:

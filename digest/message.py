@@ -98,16 +98,18 @@ class MessageTemplate:
         unsubscribe_url: str,
         since: str,
         date: datetime,
+        mailto: str = "",
         sign: Sign | None = None,
     ) -> bytes:
         """Give one subscriber's message, ready for the wire: dot-stuffing finds nothing to do in it.
 
         `message_id` with its angle brackets; `since` in words, in the reader's language; `date` is aware and
-        becomes UTC. Raises AddressError for an address that cannot stand in a header.
+        becomes UTC; `mailto` is the URI to leave by mail (RFC 6068), if there is one. Raises AddressError for
+        an address that cannot stand in a header.
         """
         link = uri(unsubscribe_url)
         segments = list(self.segments)
-        segments[1] = _reader_head(recipient.email, message_id, link, date)
+        segments[1] = _reader_head(recipient.email, message_id, link, date, mailto and uri(mailto))
         values = {
             "unsubscribe_url": link,
             "email": recipient.email,
@@ -152,7 +154,7 @@ def _mac(key: bytes, issue_id: int, subscriber_id: int) -> str:
     return mac(key).letters(f"digest message-id\0{issue_id}.{subscriber_id}".encode())
 
 
-def _reader_head(address: str, delivery: str, link: str, date: datetime) -> bytes:
+def _reader_head(address: str, delivery: str, link: str, date: datetime, mailto: str) -> bytes:
     """Give the header fields that differ from one message to the next (RFC 5322 3.6, RFC 2369 3.2)."""
     if not ADDRESS.fullmatch(address):
         raise AddressError(f"{address!r} cannot stand in a header.")
@@ -161,13 +163,15 @@ def _reader_head(address: str, delivery: str, link: str, date: datetime) -> byte
     if date.tzinfo is None:
         raise ValueError("a date without zone cannot be mailed")
     octets = len(address) if address.isascii() else len(address.encode())
+    # The link comes first (RFC 2369 3.2 has the preferred one there); two such words need a line each.
+    leave, by_mail = (f"<{link}>,", f"\r\n <{mailto}>") if mailto else (f"<{link}>", "")
     # Each is one word: there is one place to fold it. Written out, since this is done for every message.
     return (
         f"To:{_gap('To', octets)}{address}\r\n"
         f"Date: {_dated(int(date.timestamp()))}\r\n"
         f"Message-ID:{_gap('Message-ID', len(delivery))}{delivery}\r\n"
         f"X-Digest-Delivery:{_gap('X-Digest-Delivery', len(delivery))}{delivery}\r\n"
-        f"List-Unsubscribe:{_gap('List-Unsubscribe', len(link) + 2)}<{link}>\r\n"
+        f"List-Unsubscribe:{_gap('List-Unsubscribe', len(leave))}{leave}{by_mail}\r\n"
     ).encode()
 
 

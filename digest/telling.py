@@ -76,7 +76,7 @@ class Telling:
                 wire = await connect(replace(relay, timeout=self._seconds))
                 try:
                     for one in to:
-                        reply = await wire.transact(self._desk.settings.mail.envelope, one, letter)
+                        reply = await wire.transact(self._desk.settings.envelope, one, letter)
                         refusal = "" if reply.is_positive else f"{reply.phase.value}: {reply}"
                         attempts.append(_attempt("mail", _by(one, relay), refusal))
                 finally:

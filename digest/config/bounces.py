@@ -19,7 +19,7 @@ from digest.config.operation import Days
 from digest.config.secretfile import Secret, secret_trouble, with_secret
 from digest.config.section import Section, more_than_nothing
 from digest.config.values import is_loopback
-from digest.verp import LONGEST_LOCAL, LONGEST_MARK
+from digest.verp import LONGEST_LOCAL, LONGEST_MARK, Marker
 
 LONGEST_BASE = LONGEST_LOCAL - LONGEST_MARK
 """Octets before the @-sign that leave room for what names a reader."""
@@ -174,6 +174,10 @@ class Bounces(Section):
     def is_read(self) -> bool:
         """Whether something reads the mail that comes to the address: then messages may name it."""
         return bool(self.maildir or self.imap or self.lmtp or self.pipe)
+
+    def marker(self, key: bytes) -> Marker | None:
+        """Give what writes marks into the address, under the permanent key; None where nothing reads them."""
+        return Marker(self.address, self.separator, key) if self.is_read else None
 
     @property
     def imap_box(self) -> ImapBox | None:

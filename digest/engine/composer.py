@@ -1,6 +1,6 @@
 """Makes the messages of an issue: its template once, then one splice a subscriber."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
@@ -15,6 +15,7 @@ from digest.dkim import Signer
 from digest.links import Keys, Link, LinkKind
 from digest.message import READER_FIELDS, MessageTemplate, message_id
 from digest.model import IssueHeaders, Recipient, Rendering
+from digest.verp import Mark, Marker, Purpose
 
 
 def headers(
@@ -55,6 +56,8 @@ class Composer:
     locale: str
     keys: Keys = field(repr=False)
     permanent_key: bytes = field(repr=False)
+    marker: Marker | None = field(default=None, repr=False)
+    """What writes the address to be unsubscribed by; None where no mail is read."""
 
     @property
     def signs(self) -> bool:
@@ -82,6 +85,7 @@ class Composer:
             unsubscribe_url=links.unsubscribe_url(self.public_url, link, self.keys),
             since=_spelled(since.astimezone(self.zone).date(), self.locale) if since else "",
             date=now,
+            mailto=mailto(self.marker, self.issue_id, recipient) if self.marker else "",
             sign=self.signer,
         )
 
@@ -121,7 +125,22 @@ def composer(
         locale=settings.site.language.replace("-", "_"),
         keys=keys,
         permanent_key=permanent_key,
+        marker=None if inert else settings.bounces.marker(permanent_key),
     )
+
+
+def mailto(marker: Marker, issue_id: int, recipient: Recipient) -> str:
+    """Give the URI (RFC 6068) by which a recipient leaves by mail what an issue is of; 0 for no issue."""
+    mark = Mark(Purpose.UNSUBSCRIBE, issue_id, recipient.id, recipient.address_version)
+    return f"mailto:{marker(mark)}?subject=unsubscribe"
+
+
+def envelopes(settings: Settings, issue_id: int, permanent_key: bytes) -> Callable[[Recipient], str] | None:
+    """Give what makes the envelope's sender for each recipient of an issue; None where all have the same."""
+    marker = settings.bounces.marker(permanent_key) if settings.is_verp else None
+    if marker is None:
+        return None
+    return lambda one: marker(Mark(Purpose.BOUNCE, issue_id, one.id, one.address_version))
 
 
 @lru_cache(maxsize=4096)

@@ -21,6 +21,8 @@ class Job:
     issue: Issue
     sender: str
     """The envelope's sender (RFC 5321 MAIL FROM)."""
+    envelope: Callable[[Recipient], str] | None = None
+    """What gives each recipient's message another one; None where all have the same."""
     composers: Mapping[str, Compose]
     """What makes a recipient's whole message, ready for the wire, by the name of the relay that gets it."""
     signs: bool = False

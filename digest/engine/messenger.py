@@ -60,8 +60,10 @@ class Messenger:
         self, carrier: Carrier, wire: Wire, order: Order, done: Done, make: Callable[[], bytes]
     ) -> None:
         heard = partial(self._heard, carrier, wire, order, done)
+        job, recipient = order.running.job, order.row.recipient
         try:
             message = make()
+            sender = job.envelope(recipient) if job.envelope else job.sender
         except AddressError as error:
             heard(Reply(phase=Phase.MAIL, code=553, text=f"5.1.3 {error}"))
         except BaseException as error:  # noqa: BLE001 - it ends the run
@@ -70,7 +72,7 @@ class Messenger:
             self.unsent(order)
             done(True)
         else:
-            wire.submit(order.running.job.sender, order.row.recipient.email, message, heard)
+            wire.submit(sender, recipient.email, message, heard)
 
     def unsent(self, order: Order) -> None:
         """Give an order back: nothing of it has left."""

@@ -14,16 +14,18 @@ from pathlib import Path
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from digest import languages, links, quoted
-from digest.address import domain
+from digest.address import address_key, domain
+from digest.config import Settings
 from digest.delivery.courier import Relay
 from digest.desk import Desk
 from digest.dkim import signed
+from digest.engine.composer import envelopes, mailto
 from digest.errors import AddressError
 from digest.headers import LINE, fold, phrase, unstructured, uri
 from digest.issue_head import ADDRESS, honest_subject
 from digest.links import Link, LinkKind
 from digest.mac import mac
-from digest.model import Subscriber, SubscriberState
+from digest.model import Recipient, Subscriber, SubscriberState
 from digest.publish.welcome_issue import last_issue
 from digest.render import palette
 from digest.render.templates import environment, mistakes_in
@@ -45,6 +47,8 @@ class Letter:
     mail: ReaderMail
     data: bytes
     """As it goes on the wire: CRLF, no line that begins with a dot."""
+    sender: str
+    """The envelope's (RFC 5321 MAIL FROM)."""
 
 
 def letter(desk: Desk, mail: ReaderMail, relay: Relay, now: datetime) -> Letter | None:
@@ -58,10 +62,28 @@ def letter(desk: Desk, mail: ReaderMail, relay: Relay, now: datetime) -> Letter 
     if reader is None or not mail.email or reader.state is SubscriberState.SUPPRESSED:
         return None
     if mail.kind == readermail.ISSUE:
-        data = last_issue(desk, mail, reader, relay, now)
+        found = last_issue(desk, mail, reader, relay, now)
+        if found is None:
+            return None
+        issue_id, data = found[0].id, found[1]
     else:
-        data = _written(desk, mail, reader, relay, key=key, now=now)
-    return None if data is None else Letter(mail=mail, data=data)
+        issue_id, data = 0, _written(desk, mail, reader, relay, key=key, now=now)
+    return Letter(mail=mail, data=data, sender=_sender(desk.settings, mail, reader, issue_id, key))
+
+
+def _sender(settings: Settings, mail: ReaderMail, reader: Subscriber, issue_id: int, key: bytes) -> str:
+    """Give the envelope's sender.
+
+    It names the reader only where the mail goes to the address that is the reader's own: what comes back from
+    a new one, which is still to be confirmed, says nothing about the present one.
+    """
+    envelope = envelopes(settings, issue_id, key)
+    is_own = address_key(mail.email) == address_key(reader.email)
+    return envelope(_recipient(reader)) if envelope and is_own else settings.envelope
+
+
+def _recipient(reader: Subscriber) -> Recipient:
+    return Recipient(id=reader.id, email=reader.email, address_version=reader.address_version)
 
 
 def _written(
@@ -79,6 +101,8 @@ def _written(
     }
     shown["confirm_url"] = f"{public}/c/{shown['confirm_token']}"
     subject, text, html = _rendered(desk, mail, shown)
+    marker = desk.settings.bounces.marker(key)
+    leaving = [leave, *([mailto(marker, 0, _recipient(reader))] if marker else [])]
     return _message(
         desk,
         relay,
@@ -88,7 +112,7 @@ def _written(
         html=html,
         # The same at every attempt (RFC 5322 3.6.4), so that a mailbox knows a second copy.
         number=mac(key).digest(f"digest mail to a reader\0{mail.id}".encode())[:12].hex(),
-        leave=leave if mail.kind in LEAVES else "",
+        leaving=leaving if mail.kind in LEAVES else (),
         date=now,
     )
 
@@ -142,7 +166,7 @@ def _message(
     text: str,
     html: str,
     number: str,
-    leave: str,
+    leaving: Sequence[str],
     date: datetime,
 ) -> bytes:
     """Give a mail of two parts (RFC 2046 5.1.4), signed as issues are. No robot answers it (RFC 3834 5)."""
@@ -160,7 +184,7 @@ def _message(
         fold("Date", format_datetime(date)),
         fold("Message-ID", f"<{number}@{domain(sender.address)}>"),
         b"Auto-Submitted: auto-generated\r\n",
-        *_leaving(leave),
+        *_leaving(leaving),
         *(unstructured(field, value) for field, value in _extra(desk, relay)),
         b"MIME-Version: 1.0\r\n",
         fold("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
@@ -171,11 +195,11 @@ def _message(
     return signed(desk.signing, head, body, date, unsigned=relay.unsigned)
 
 
-def _leaving(url: str) -> list[bytes]:
-    if not url:
+def _leaving(uris: Sequence[str]) -> list[bytes]:
+    if not uris:
         return []
     return [
-        fold("List-Unsubscribe", f"<{uri(url)}>"),
+        fold("List-Unsubscribe", ", ".join(f"<{uri(one)}>" for one in uris)),
         fold("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
     ]
 

@@ -10,7 +10,7 @@ import structlog
 from digest.config import Newsletter
 from digest.delivery.courier import ConnectError, Relay, connect
 from digest.desk import Desk
-from digest.engine.composer import Composer, composer
+from digest.engine.composer import Composer, composer, envelopes
 from digest.engine.job import Job
 from digest.engine.sender import Progress, Sender
 from digest.engine.verdict import Policy
@@ -66,7 +66,13 @@ def job(desk: Desk, issue: Issue) -> Job:
         relay.name: issue_composer(desk, newsletter, issue, rendering, relay, permanent_key=key)
         for relay in desk.relays
     }
-    return Job(issue=issue, sender=desk.settings.mail.envelope, composers=composers, signs=bool(desk.signing))
+    return Job(
+        issue=issue,
+        sender=desk.settings.envelope,
+        envelope=envelopes(desk.settings, issue.id, key),
+        composers=composers,
+        signs=bool(desk.signing),
+    )
 
 
 async def send(
@@ -161,7 +167,7 @@ async def send_test(
         for number, address in enumerate(addresses, 1):
             recipient = Recipient(id=number, email=address, since=desk.clock())
             message = compose(recipient, desk.clock())
-            reply = await wire.transact(desk.settings.mail.envelope, address, message)
+            reply = await wire.transact(desk.settings.envelope, address, message)
             if not reply.is_positive:
                 raise RelayError(f"The relay {desk.relay} did not take the test for {address}: {reply}.")
     finally:

@@ -14,8 +14,10 @@ from digest.store.readermail import ReaderMail
 from digest.store.tables import DELIVERY
 
 
-def last_issue(desk: Desk, mail: ReaderMail, reader: Subscriber, relay: Relay, now: datetime) -> bytes | None:
-    """Give a reader's message of the last issue that went out; its links are good as anybody's.
+def last_issue(
+    desk: Desk, mail: ReaderMail, reader: Subscriber, relay: Relay, now: datetime
+) -> tuple[Issue, bytes] | None:
+    """Give the last issue that went out, and a reader's message of it; its links are good as anybody's.
 
     None where there is none, where the reader has left again, or was among its audience: nobody gets an
     issue twice.
@@ -38,7 +40,7 @@ def last_issue(desk: Desk, mail: ReaderMail, reader: Subscriber, relay: Relay, n
         address_version=reader.address_version,
         since=reader.confirmed_at,
     )
-    return compose(recipient, now)
+    return issue, compose(recipient, now)
 
 
 def _last(session: Session, newsletter: str, reader_id: int) -> tuple[Issue, Rendering] | None:

@@ -103,7 +103,7 @@ class Postbox:
                 return list(mails[place:])
             made = await asyncio.to_thread(self._letter, mail, relay)
             if made is not None:
-                reply = await wire.transact(self._desk.settings.mail.envelope, mail.email, made.data)
+                reply = await wire.transact(made.sender, mail.email, made.data)
                 await asyncio.to_thread(self._answered, mail, reply)
         return []
 

@@ -60,9 +60,12 @@ def wire(
     url: str = LINK,
     since: str = "1 May 2020",
     date: datetime = DATE,
+    mailto: str = "",
 ) -> bytes:
     template = MessageTemplate.build(rendering, headers)
-    return template.message(recipient, message_id=message_id, unsubscribe_url=url, since=since, date=date)
+    return template.message(
+        recipient, message_id=message_id, unsubscribe_url=url, since=since, date=date, mailto=mailto
+    )
 
 
 def titled(subject: str) -> Rendering:

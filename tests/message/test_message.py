@@ -106,6 +106,17 @@ def test_a_long_unsubscribe_link_is_not_broken() -> None:
     assert f"List-Unsubscribe:\r\n <{url}>\r\n".encode() in wire(url=url)
 
 
+@pytest.mark.parametrize("url", [LINK, "https://n.example/u/x"], ids=["long", "short"])
+def test_a_way_out_by_mail_stands_after_the_link_on_a_line_of_its_own(url: str) -> None:
+    mailto = "mailto:bounces+u77.5.1.abcdefghijklmnop@ledger.example?subject=unsubscribe"
+    octets = wire(url=url, mailto=mailto)
+    assert re.search(
+        rf"\r\nList-Unsubscribe:(?:\r\n)? <{re.escape(url)}>,\r\n <{re.escape(mailto)}>\r\n", octets.decode()
+    )
+    assert parsed(octets)["List-Unsubscribe"] == f"<{url}>, <{mailto}>"
+    assert wire(url=url) == octets.replace(f",\r\n <{mailto}>".encode(), b"")
+
+
 def test_the_list_is_named_and_offers_help_and_its_archive() -> None:
     message = parsed(wire())
     assert message["List-Id"] == "The Daily Ledger <daily.ledger.example>"

@@ -96,6 +96,18 @@ async def test_an_issue_a_test_and_a_rehearsal_are_signed(store: Store, tmp_path
         await _test_mail_and_rehearsal(here)
 
 
+@ON_SQLITE
+async def test_signatures_cover_the_way_out_by_mail(store: Store, tmp_path: Path) -> None:
+    keys_in(tmp_path)
+    async with press(store, tmp_path, readers=2) as here:
+        read = {"DIGEST_BOUNCES__ADDRESS": "bounces@ledger.example", "DIGEST_BOUNCES__PIPE": "yes"}
+        here.environ = CHOSEN | read | {"DIGEST_MAIL__ENVELOPE": "verp"}
+        await live_at(here.service(), here.clock, EVE, SLOT.instant)
+        for one in here.mailed:
+            assert verdicts(one.data) == [True, True]
+            assert verdicts(one.data.replace(b"mailto:bounces+u", b"mailto:bounces+v")) == [False, False]
+
+
 async def _test_mail_and_rehearsal(here: Press) -> None:
     desk = here.desk()
     daily = desk.settings.newsletter[0]
