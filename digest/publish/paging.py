@@ -250,8 +250,6 @@ class Walk:
         last = paging.oldest(listed)
         path = paging.own_path(last, listed)
         with self.desk.store.read() as session:
-            if not gaps.is_known(session, self.status.id, last.guid, path, before=before):
-                return False
-            # One that was given a new date has moved up, and proves nothing about what stood above it.
-            dated = gaps.dates(session, self.status.id, {last.guid}).get(last.guid)
-            return dated is None or last.published_at in {dated, self.now}
+            dates = gaps.shown_under(session, self.status.id, last.guid, path, before=before)
+        # One that was given a new date has moved up, and proves nothing about what stood above it.
+        return bool(dates) if last.published_at == self.now else last.published_at in dates

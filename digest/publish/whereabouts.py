@@ -90,4 +90,4 @@ async def _is_known(desk: Desk, status: FeedStatus, found: Fetched, now: datetim
 
 def _any_known(desk: Desk, status: FeedStatus, shown: tuple[Article, ...]) -> bool:
     with desk.store.read() as session:
-        return any(gaps.is_known(session, status.id, one.guid, "", before=None) for one in shown)
+        return any(gaps.shown_under(session, status.id, one.guid, "", before=None) for one in shown)

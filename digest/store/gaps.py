@@ -51,22 +51,22 @@ def leave(session: Session, feed_id: int) -> None:
     session.add(row)
 
 
-def is_known(session: Session, feed_id: int, guid: str, path: str, *, before: datetime | None) -> bool:
-    """Whether a feed has shown an article, by its guid or, where one is given, its page's path.
+def shown_under(
+    session: Session, feed_id: int, guid: str, path: str, *, before: datetime | None
+) -> frozenset[datetime]:
+    """Give the dates under which a feed has shown an article, by its guid or its page's path; none: never.
 
     `before`: it must have been seen before that.
     """
     mine = _below(feed_id, before)
     guids = [one for one in (guid, other_scheme(guid)) if one]
-    named = session.exec(select(ArticleRow.id).where(*mine, col(ArticleRow.guid).in_(guids)).limit(1))
-    if named.first() is not None:
-        return True
-    if not path:
-        return False
+    known = select(ArticleRow.link, ArticleRow.published_at).where(*mine)
+    named = {at for _, at in session.exec(known.where(col(ArticleRow.guid).in_(guids)))}
+    if named or not path:
+        return frozenset(named)
     ends = sa.or_(*(col(ArticleRow.link).endswith(end, autoescape=True) for end in (path, f"{path}/")))
-    return any(
-        urlsplit(link).path.rstrip("/") == path
-        for link in session.exec(select(ArticleRow.link).where(*mine, ends))
+    return frozenset(
+        at for link, at in session.exec(known.where(ends)) if urlsplit(link).path.rstrip("/") == path
     )
 
 

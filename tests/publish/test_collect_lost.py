@@ -132,3 +132,18 @@ async def test_a_further_page_that_fails_keeps_a_lost_story_for_the_next_issue(
         assert "new-8" not in await chosen(room)
         del room.site.answers["/feed?paged=3"]
         assert "new-8" in await chosen(room)
+
+
+async def test_a_known_story_with_a_new_date_and_a_new_guid_does_not_end_the_reading(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        await started(room)
+        room.clock.now += timedelta(hours=1)
+        for number in range(5):
+            room.publish(f"new-{number}", minutes_ago=number)
+        moved = story(room, "old-3")
+        moved.published_at, moved.guid = room.clock() - timedelta(minutes=2, seconds=30), "elsewhere"
+        [came] = await collect(room.desk())
+        assert came.arrived is not None
+        assert "new-4" in {article.guid for article in came.arrived.new}

@@ -47,7 +47,6 @@ class Oracle:
     errors: list[str] = field(default_factory=list)
     _dated: set[tuple[int, datetime]] = field(default_factory=set)
     """What has been listed, and under which date."""
-    _guids: set[str] = field(default_factory=set)
     _familiar: set[tuple[str, datetime]] = field(default_factory=set)
     """What of it has to be known since, by its guid: what stands above that on one page has to be taken."""
 
@@ -60,7 +59,6 @@ class Oracle:
         for post in site.served:
             life = self.lives[post.story]
             self._dated.add((post.story, post.date))
-            self._guids.add(post.guid)
             if post.story in due:
                 self._familiar.add((post.guid, post.date))
             if not life.read:
@@ -75,12 +73,8 @@ class Oracle:
         yield from second[: max(known, default=0)] if thorough else ()
 
     def _stops(self, post: Post) -> bool:
-        """Whether one who reads the feed downwards may stop at a post.
-
-        A new date is noticed, unless its guid is new as well.
-        """
-        was_listed = self.lives[post.story].first_read_at is not None
-        return (post.story, post.date) in self._dated or (was_listed and post.guid not in self._guids)
+        """Whether one who reads the feed downwards may stop at a post: a new date is noticed."""
+        return (post.story, post.date) in self._dated
 
     def issued(
         self, site: WordPress, shown: Counter[int], now: datetime, *, healthy: bool, full: bool

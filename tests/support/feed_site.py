@@ -15,7 +15,7 @@ STAMP = "Tue, 24 Nov 2026 00:00:00 GMT"
 
 @dataclass(kw_only=True)
 class Story:
-    """An item of the feed. `slug` is its identity."""
+    """An item of the feed. `slug` is its identity, unless its `guid` is another."""
 
     slug: str
     published_at: datetime
@@ -23,11 +23,12 @@ class Story:
     text: str = "The tide brought news today, and plenty of it."
     image: str = ""
     """What its page names as `og:image`."""
+    guid: str = ""
 
     def item(self, base: str) -> str:
         title = escape(self.title or self.slug.replace("-", " ").capitalize())
         return (
-            f'<item><guid isPermaLink="false">{self.slug}</guid><title>{title}</title>'
+            f'<item><guid isPermaLink="false">{self.guid or self.slug}</guid><title>{title}</title>'
             f"<link>{base}/{self.slug}</link><pubDate>{format_datetime(self.published_at)}</pubDate>"
             f"<description>{escape(self.text)}</description></item>"
         )
