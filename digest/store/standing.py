@@ -53,7 +53,7 @@ class Account:
         """The story in sentences."""
         seen = f"first seen {self.article.first_seen_at:%Y-%m-%d %H:%M} UTC in {self.article.feed_url}"
         twins = [f"the same story as article {twin.id}, in {twin.feed_url}" for twin in self.twins]
-        vanished = ["vanished from the feed: trashed on the site"] if self.vanished_at else []
+        vanished = ["vanished from the feed: trashed, or taken out of it"] if self.vanished_at else []
         verdicts = [f"{name}: {VERDICTS[verdict]}" for name, verdict in self.verdicts.items()]
         marked = [f"{name}: {words}" for name, mark in self.marks.items() if (words := in_words(mark))]
         rulings = [

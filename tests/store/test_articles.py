@@ -228,7 +228,7 @@ def test_an_article_tells_its_whole_story(store: Store) -> None:
     assert found.article.guid == "b"
     assert found.lines == [
         "first seen 2026-11-24 12:00 UTC in https://ledger.example/feed/",
-        "vanished from the feed: trashed on the site",
+        "vanished from the feed: trashed, or taken out of it",
         "daily: eligible: it belongs to the next issue that has room",
         "daily 2026-11-24T07:00 (sent): included, new",
     ]
