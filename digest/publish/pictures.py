@@ -32,6 +32,7 @@ PROBE_BYTES = 4096
 
 # These answer for GET otherwise than for HEAD: some sites know no HEAD, or call everything missing to it.
 _ASK_AGAIN = MISSING | {405, 501}
+_WITHHELD = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
 async def find_pictures(desk: Desk, on_page: Callable[[], None]) -> None:
@@ -55,18 +56,20 @@ async def find_pictures(desk: Desk, on_page: Callable[[], None]) -> None:
 async def living(
     desk: Desk, articles: Sequence[LedgerArticle], on_page: Callable[[], None]
 ) -> list[LedgerArticle]:
-    """Give those of some articles whose links still lead to a page, which is not the site's own."""
-    alive: set[int] = set()
+    """Give those of some articles that may still have a page: their links neither say no nor lead home.
+
+    A site that shows its pages to browsers alone answers 401 or 403, which says nothing.
+    """
+    alive: dict[int, bool] = {}
 
     async def one(client: httpx2.AsyncClient, article: LedgerArticle) -> None:
         answer = await _probe(client, article.link)
-        if answer.came and not _is_home(answer.url):
-            alive.add(article.id)
+        alive[article.id] = answer.status in _WITHHELD or (answer.came and not _is_home(answer.url))
         on_page()
 
     await _each(desk, articles, one)
-    await asyncio.to_thread(_note_links, desk, [article.id for article in articles], ())
-    return [article for article in articles if article.id in alive]
+    await asyncio.to_thread(_note_links, desk, alive.keys(), ())
+    return [article for article in articles if alive.get(article.id)]
 
 
 async def find_dead(

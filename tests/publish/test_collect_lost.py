@@ -63,6 +63,15 @@ async def test_a_story_that_is_dated_back_beneath_the_pages_read_is_mailed(
         assert "new-8" in await chosen(room)
 
 
+async def test_a_site_that_withholds_its_pages_is_searched_all_the_same(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        await started(room)
+        await burst(room)
+        story(room, "new-8").published_at -= timedelta(hours=30)
+        room.site.answers["/new-8"] = Answer(status=403)
+        assert "new-8" in await chosen(room)
+
+
 async def test_a_story_out_of_the_bin_beneath_the_pages_read_is_mailed(store: Store, tmp_path: Path) -> None:
     async with press(store, tmp_path) as room:
         await started(room)
