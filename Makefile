@@ -16,10 +16,10 @@ demo: $(READY)
 test: $(READY)
 	$(PYTEST) $(TESTS)
 
-# Chromium for the pages, Postfix for a real relay and smtp-sink, systemd to read the unit, opendkim to verify;
-# axe-core, of npm, judges the pages.
+# Chromium for the pages, Postfix for a real relay and smtp-sink, Dovecot for its mailboxes, systemd to read the
+# unit, opendkim to verify; axe-core, of npm, judges the pages.
 test-system: $(READY)
-	@tools/system-packages chromium postfix fonts-liberation systemd opendkim
+	@tools/system-packages chromium postfix dovecot-imapd fonts-liberation systemd opendkim
 	@tools/npm-packages axe-core@4.10.3
 	$(PYTEST) -m "system and not torture" $(TESTS)
 
