@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from digest.cli.context import settings, warn_of
+from digest.cli.context import settings, warn_of, warn_of_envelope
 from digest.cli.output import emit_json, facts, say
 from digest.config import Newsletter, Settings, json_schema, show, toml_text
 from digest.desk import utc_now
@@ -40,12 +40,14 @@ def check(ctx: typer.Context) -> None:
         (
             ("Feeds", ", ".join(found.site.feeds)),
             ("Mail", _mail(found)),
+            ("Bounces", _bounces(found)),
             ("DKIM", ", ".join(key.record_name for key in keys) or "left to the relay"),
             ("Pages", found.web.public_url),
         )
     )
     for key in keys:
         warn_of(key)
+    warn_of_envelope(found)
     for newsletter in found.newsletter:
         say()
         say(f"{newsletter.name} ({newsletter.schedule} in {newsletter.timezone}), next due:")
@@ -57,6 +59,15 @@ def _mail(found: Settings) -> str:
     if found.is_rehearsal:
         return f"a rehearsal into {found.outbox}; set host under [smtp] to mail"
     return f"{found.mail.sender} through {found.smtp.host}:{found.smtp.port} ({found.smtp.security})"
+
+
+def _bounces(found: Settings) -> str:
+    read = found.bounces.address if found.bounces.is_read else ""
+    if found.is_verp:
+        return f"to {read}, an address of its own for each message"
+    if found.envelope == read:
+        return f"to {read}"
+    return f"to {found.envelope}, which is not read here" + (f"; {read} is" if read else "")
 
 
 def _local(slot: Slot, newsletter: Newsletter) -> str:

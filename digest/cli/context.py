@@ -11,6 +11,7 @@ import typer
 
 from digest.cli.output import tell
 from digest.config import Settings, SigningKey, load
+from digest.delivery.presets import PLAIN, PRESETS
 from digest.desk import Desk
 from digest.errors import UsageError
 from digest.links import Keys, parse_keys
@@ -64,6 +65,14 @@ def warn_of(key: SigningKey) -> None:
             f"Warning: the key of {key.record_name} is shorter than RFC 8301 advises: "
             "`digest dkim new` makes another, for a selector of its own."
         )
+
+
+def warn_of_envelope(found: Settings) -> None:
+    """Warn of relays that do not let an envelope for each message do what it is for."""
+    providers = dict.fromkeys(relay.provider for relay in (found.smtp, *found.smtp.relays.values()))
+    for provider in providers if found.is_verp else ():
+        if reason := PRESETS.get(provider, PLAIN).envelope:
+            tell(f'Warning: [mail] envelope = "verp" with provider = "{provider}": {reason}')
 
 
 @contextmanager

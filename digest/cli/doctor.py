@@ -1,20 +1,23 @@
 """`digest doctor`: what is wrong, and how to mend it. Asks the relays as far as one can without mailing."""
 
 import asyncio
+import secrets
 from typing import Annotated
 
 import typer
 
-from digest.cli.context import settings, unchecked
+from digest.cli.context import settings, unchecked, warn_of_envelope
 from digest.cli.output import say, table
 from digest.cli.preview import desk_address
 from digest.cli.reader import address
 from digest.cli.remedies import remedy
+from digest.config import Settings
 from digest.delivery.courier import Relay
 from digest.delivery.probe import is_good, probe
 from digest.desk import Desk
+from digest.engine.composer import envelopes
 from digest.errors import RelayError, UsageError
-from digest.model import Phase, Reply
+from digest.model import Phase, Recipient, Reply
 
 SECONDS = 10
 """For all of one relay: after that, whoever sits at the terminal takes it for a hang."""
@@ -47,12 +50,14 @@ def ask_relay(
     with unchecked(found) as store:
         # The relay is the desk's to build, and needs neither a database nor a key.
         relays = Desk(settings=found, store=store, keys=()).relays
+    warn_of_envelope(found)
+    sender = _sender(found)
     troubles: list[str] = []
     for relay in relays:
         if relay is not relays[0]:
             say()
         named = f"{relay.name}: " if len(relays) > 1 else ""
-        last = _ask(relay, named, found.mail.envelope, recipient)
+        last = _ask(relay, named, sender, recipient)
         if not is_good(last):
             troubles.append(named + remedy(last, port=relay.port, security=relay.security))
     if troubles:
@@ -60,6 +65,12 @@ def ask_relay(
     say()
     whose = "The relay" if len(relays) == 1 else "Each relay"
     say(f"{whose} would take our mail. Nothing was sent; `digest send --to ADDRESS` mails a test.")
+
+
+def _sender(found: Settings) -> str:
+    """Give the envelope's sender as readers' mail has it, for a reader that there is none of."""
+    envelope = envelopes(found, 0, secrets.token_bytes())
+    return envelope(Recipient(id=0, email="")) if envelope else found.envelope
 
 
 def _ask(relay: Relay, named: str, sender: str, recipient: str) -> Reply:

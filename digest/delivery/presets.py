@@ -22,6 +22,8 @@ class Preset:
     """What the service reads from a message and takes out of it."""
     unsigned: frozenset[str] = frozenset()
     """Fields that the service replaces, in lower case: a DKIM signature of ours must leave them out."""
+    envelope: str = ""
+    """Why an envelope of our own for each message does not do what it is for there, in one sentence."""
 
     def headers_beside(self, own: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
         """Give the preset's headers that are not among the operator's own, by name in any case."""
@@ -32,13 +34,21 @@ class Preset:
 PLAIN = Preset()
 """A relay that nothing is known about."""
 
+_OWN_RETURN_PATH = "{} puts a return path of its own on every message: its webhook alone tells of bounces."
+
 _OFF = {"settings": {"enable": 0}}
 
 PRESETS: Mapping[str, Preset] = {
     # 14 a second is what an account gets as it leaves the sandbox (1 a second until then); the console shows
     # its own. SES asks not to keep connections for long, and writes Message-ID and Date anew. It tracks only
     # where a configuration set says so, which no header can undo.
-    "ses": Preset(rate=14, messages_per_connection=100, unsigned=frozenset({"date", "message-id"})),
+    "ses": Preset(
+        rate=14,
+        messages_per_connection=100,
+        unsigned=frozenset({"date", "message-id"}),
+        envelope="Amazon SES refuses such addresses unless their domain is verified there, and forwards "
+        "bounces to them only while email feedback forwarding is enabled.",
+    ),
     # Newsletters go through the stream for broadcasts. Without X-PM-KeepID the Message-ID would be replaced.
     "postmark": Preset(
         headers=(
@@ -46,14 +56,16 @@ PRESETS: Mapping[str, Preset] = {
             ("X-PM-TrackOpens", "false"),
             ("X-PM-TrackLinks", "None"),
             ("X-PM-KeepID", "true"),
-        )
+        ),
+        envelope=_OWN_RETURN_PATH.format("Postmark"),
     ),
     "mailgun": Preset(
         headers=(
             ("X-Mailgun-Track", "no"),
             ("X-Mailgun-Track-Clicks", "no"),
             ("X-Mailgun-Track-Opens", "no"),
-        )
+        ),
+        envelope=_OWN_RETURN_PATH.format("Mailgun"),
     ),
     # Beside tracking, what else would write into the message: an unsubscribe link, Analytics' parameters.
     "sendgrid": Preset(
@@ -71,11 +83,17 @@ PRESETS: Mapping[str, Preset] = {
                     }
                 ),
             ),
-        )
+        ),
+        envelope=_OWN_RETURN_PATH.format("SendGrid"),
     ),
     # 2,000 messages a day from Workspace, 500 from a private account: at one a second that lasts half an
     # hour. Several connections at once, or many messages over one, are taken for abuse.
-    "gmail": Preset(rate=1, connections=2, messages_per_connection=100),
+    "gmail": Preset(
+        rate=1,
+        connections=2,
+        messages_per_connection=100,
+        envelope="Gmail puts the account's address there, so that bounces come to the account's mailbox.",
+    ),
     # Of our own, nearby: it queues what it takes. Debian's Postfix has a hundred smtpd processes for all.
     "postfix": Preset(connections=20, messages_per_connection=1000),
 }

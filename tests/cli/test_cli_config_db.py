@@ -26,6 +26,37 @@ def test_check_names_the_relay(site: Site) -> None:
     assert "through smtp.ledger.example:587 (starttls)" in site.digest("config", "check").out
 
 
+READ = {"DIGEST_BOUNCES__ADDRESS": "bounces@ledger.example", "DIGEST_BOUNCES__PIPE": "true"}
+VERP = READ | {"DIGEST_MAIL__ENVELOPE": "verp"}
+
+
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [
+        ({}, "to news@ledger.example, which is not read here"),
+        (READ, "to bounces@ledger.example"),
+        (VERP, "to bounces@ledger.example, an address of its own for each message"),
+        (
+            READ | {"DIGEST_MAIL__ENVELOPE": "b@x.example"},
+            "to b@x.example, which is not read here; bounces@ledger.example is",
+        ),
+    ],
+    ids=["nothing", "read", "verp", "elsewhere"],
+)
+def test_check_says_where_bounces_go(env: dict[str, str], says: str, site: Site) -> None:
+    site.configure()
+    said = site.digest("config", "check", env=env)
+    assert re.search(rf"^Bounces +{re.escape(says)}$", said.out, re.MULTILINE)
+    assert "Warning" not in said.err
+
+
+def test_check_warns_of_a_provider_that_has_its_way_with_the_envelope(site: Site) -> None:
+    site.configure()
+    provider = {"DIGEST_SMTP__PROVIDER": "postmark"}
+    assert "Postmark puts a return path of its own" in site.digest("config", "check", env=VERP | provider).err
+    assert "Warning" not in site.digest("config", "check", env=READ | provider).err
+
+
 def test_show_masks_what_is_secret(site: Site) -> None:
     site.configure()
     said = site.digest("config", "show", "--json", env={"DIGEST_SMTP__PASSWORD": "hunter2"})

@@ -1,3 +1,4 @@
+import re
 import ssl
 from pathlib import Path
 
@@ -52,6 +53,19 @@ def test_a_relay_that_would_take_our_mail_is_asked_and_sent_nothing(site: Site) 
     assert "hunter2" not in said.out + said.err
     assert relay.heard[-1] == "QUIT"
     assert "DATA" not in relay.heard
+
+
+def test_with_verp_a_sender_is_asked_about_as_readers_mail_has_it(site: Site) -> None:
+    verp = {
+        "DIGEST_BOUNCES__ADDRESS": "bounces@ledger.example",
+        "DIGEST_BOUNCES__PIPE": "true",
+        "DIGEST_MAIL__ENVELOPE": "verp",
+        "DIGEST_SMTP__PROVIDER": "ses",
+    }
+    with Relay() as relay:
+        said = ask(site, relay, env=verp)
+    assert re.search(r"from <bounces\+0\.0\.1\.[a-z2-7]{16}@ledger\.example>", said.out)
+    assert 'Warning: [mail] envelope = "verp" with provider = "ses": Amazon SES refuses' in said.err
 
 
 def test_without_to_the_sites_own_address_is_asked_for(site: Site) -> None:

@@ -35,6 +35,12 @@ def test_what_a_service_rewrites_is_named_in_lower_case(preset: Preset) -> None:
     assert all(name == name.lower() for name in preset.unsigned)
 
 
+def test_each_service_but_a_postfix_of_ones_own_has_its_way_with_the_envelope() -> None:
+    told = {name: preset.envelope for name, preset in PRESETS.items()}
+    assert [name for name, text in told.items() if not text] == ["postfix"]
+    assert all(text.endswith(".") and ". " not in text for text in told.values() if text)
+
+
 def test_ses_rewrites_what_a_signature_must_leave_out() -> None:
     assert PRESETS["ses"].unsigned == {"date", "message-id"}
 
