@@ -19,6 +19,7 @@ from digest.publish.lost import bring_back
 from digest.publish.paging import Walk
 from digest.publish.pictures import find_dead, find_pictures
 from digest.publish.reading import reading
+from digest.spans import spelled
 from digest.store import articles, locks
 from digest.store.articles import Arrived
 from digest.store.news import Change
@@ -27,6 +28,9 @@ log = structlog.get_logger()
 
 AT_ONCE = 4
 """Feeds that are fetched at the same time: a site that hangs costs one time-out, and is not overrun."""
+
+MOST_SECONDS = 600.0
+"""What one feed may take in all. Each part has a limit of its own: this is for what nobody has thought of."""
 
 GONE_PAUSE = timedelta(days=1)
 """How long a feed that its site calls gone (410) is left alone: if that was a mistake, it comes back."""
@@ -76,11 +80,34 @@ async def collect(
     called for each further page that is asked.
     """
     urls = desk.settings.site.feeds if urls is None else urls
+    collected = await ask_feeds(desk, urls, conditional=conditional, patient=patient, on_page=on_page)
+    await find_pictures(desk, on_page)
+    return collected
+
+
+async def ask_feeds(
+    desk: Desk,
+    urls: Sequence[str],
+    *,
+    conditional: bool,
+    patient: bool = False,
+    on_page: Callable[[], None] = _nothing,
+    seconds: float = MOST_SECONDS,
+) -> list[Collected]:
+    """Do what `collect` does, but for the search for pictures. `seconds` are what one feed may take."""
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def one(url: str) -> Collected:
         async with turns, client(desk.settings.site.url, url) as http:
-            return await _one(desk, http, url, conditional=conditional, patient=patient, on_page=on_page)
+            try:
+                async with asyncio.timeout(seconds) as limit:
+                    return await _one(
+                        desk, http, url, conditional=conditional, patient=patient, on_page=on_page
+                    )
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+                return await asyncio.to_thread(_late, desk, url, seconds)
 
     ended = await asyncio.gather(*map(one, urls), return_exceptions=True)
     await asyncio.to_thread(_judge, desk, desk.clock())
@@ -101,7 +128,6 @@ async def collect(
             replace(one, vanished=one.vanished + tuple(gone for gone in dead if gone.feed_url == one.url))
             for one in collected
         ]
-    await find_pictures(desk, on_page)
     return collected
 
 
@@ -166,6 +192,17 @@ async def _one(
     await asyncio.to_thread(booking.failed, desk, status, reason, now, pause=pause, gone=gone)
     log.warning("feed.failed", feed=url, reason=reason)
     return Collected(url=url, gap=gap, error=reason)
+
+
+def _late(desk: Desk, url: str, seconds: float) -> Collected:
+    """Take note that a feed took too long, in whatever of its parts."""
+    now = desk.clock()
+    feed = booking.opened(desk, url, now)
+    span = spelled(timedelta(seconds=seconds))
+    reason = f"{public(url)} took longer than {span} in all; see whether the site is slow."
+    booking.failed(desk, feed.status, reason, now, pause=timedelta(), gone=False)
+    log.warning("feed.failed", feed=url, reason=reason)
+    return Collected(url=url, gap=feed.gap.said if feed.gap else "", error=reason)
 
 
 def _failure(outcome: Failed | Gone) -> tuple[str, timedelta]:

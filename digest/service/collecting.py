@@ -1,28 +1,49 @@
 """Collects on time, beside all else, and says whether that is fresh enough to publish.
 
-A collection is a task of its own. A look waits a moment for one that it begins, and goes on without it: a
-site that takes minutes keeps no other newsletter's issue, no message and no alert waiting. What a collection
-may take is limited by its parts: a fetch, the reading, the further pages, the articles' own pages.
+A look waits a moment for what it begins, and goes on without it: a site that takes minutes keeps no other
+feed, no other newsletter's issue, no message and no alert waiting.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from digest.alerts import Alerts
 from digest.config import Newsletter
 from digest.desk import Desk
-from digest.model import FeedStatus
-from digest.publish import awaited, collect
-from digest.service.feeds import Feeds, has_passed
+from digest.feed.urls import public
+from digest.model import FeedStatus, Slot
+from digest.publish import awaited
+from digest.publish.collect import MOST_SECONDS
+from digest.service.askings import COLLECT_EVERY, Askings
+from digest.service.feeds import has_passed
+from digest.spans import spelled
 from digest.store import articles
 
-COLLECT_EVERY = timedelta(minutes=15)
 RETRY_FEED = timedelta(minutes=5)
-"""How often a feed that failed before a slot is tried again."""
+"""How often a feed that failed before a slot is tried again; so long others' issues may use what came."""
+
+LATE = timedelta(minutes=2)
+"""A feed that keeps an issue waiting for so long is told of, though it may still answer."""
 
 PATIENCE = 5.0
-"""Seconds that a look waits for a collection which it begins: most are over by then."""
+"""Seconds that a look waits for what it begins: most is over by then."""
+
+PICTURES_TIMES = 6
+"""So many times as long an issue waits for its newest articles' pictures."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """A newsletter's feeds are asked before an issue: each of them was to be begun `since` then."""
+
+    slot: Slot
+    since: datetime
+    ended_at: datetime | None = None
+    pictures_until: float = 0
+    """Until when pictures are waited for once it has ended, by the event loop's clock."""
 
 
 class Collecting:
@@ -30,91 +51,126 @@ class Collecting:
 
     def __init__(self, desk: Desk, alerts: Alerts, *, wake: Callable[[], None], patience: float) -> None:
         self._desk, self._alerts, self._wake, self._patience = desk, alerts, wake, patience
-        self._feeds = Feeds(desk, alerts)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._routine: asyncio.Task[None] | None = None
-        self._before_issues: dict[str, asyncio.Task[None]] = {}
-        """By the URL of each feed that is asked, until its end has been seen."""
-        self._begun_at: dict[str, datetime] = {}
-        self._fresh_at: dict[str, datetime] = {}
-        self._down: dict[str, str] = {}
-        self.collected_at: datetime | None = None
-        """When a collection last ended."""
+        self._askings = Askings(desk, alerts)
+        self._rounds: dict[str, Round] = {}
+        """By the newsletter's name, while an issue of it waits for its feeds."""
+
+    @property
+    def ended(self) -> int:
+        """How many collections have ended: in between hardly anything changes."""
+        return self._askings.ended
 
     async def routine(self) -> None:
-        """Collect every fifteen minutes. Raises what went wrong in the one that has ended."""
-        due = self._due(self._desk.settings.site.feeds, self._begun_at, COLLECT_EVERY)
-        if due and self._routine is None:
-            self._routine = self._begin(due, conditional=True)
-            await self._wait(self._routine)
-        if self._routine is not None and self._routine.done():
-            ended, self._routine = self._routine, None
-            ended.result()
+        """Collect every fifteen minutes. Raises a mistake of this program."""
+        now, until, begun = self._desk.clock(), self._time() + self._patience, list[str]()
+        for url in self._desk.settings.site.feeds:
+            last = self._askings.last(url)
+            if last is None or (not last.runs and has_passed(last.begun_at, COLLECT_EVERY, now)):
+                self._askings.begin(url, anew=False)
+                begun.append(url)
+        if begun and await self._wait(self._askings.running(begun), until):
+            await self._wait(self._askings.searching(), until)
+        self._askings.check()
 
-    async def fresh(self, newsletter: Newsletter) -> bool:
-        """Ask a newsletter's feeds once more before freezing; False while its issue has to wait for them.
+    async def fresh(self, newsletter: Newsletter, slot: Slot) -> bool:
+        """Ask a newsletter's feeds anew before freezing; False while its issue has to wait for them.
 
-        Raises what went wrong.
+        What was begun before the slot does not count, however late it ends. Raises a mistake of this program.
         """
-        if due := self._due(newsletter.feeds, self._fresh_at, RETRY_FEED):
-            begun = self._begin(due, conditional=False)
-            self._before_issues |= dict.fromkeys(due, begun)
-            await self._wait(begun)
-        asked = {self._before_issues[url] for url in newsletter.feeds if url in self._before_issues}
-        if not all(task.done() for task in asked):
+        this = self._rounds[newsletter.name] = self._round(newsletter, slot)
+        until = self._time() + self._patience
+        if not await self._have_ended(newsletter.feeds, this.since, until):
+            await self._tell_late(newsletter)
             return False
-        self._before_issues = {url: task for url, task in self._before_issues.items() if task not in asked}
-        for task in asked:
-            task.result()
+        if this.ended_at is None:
+            pictures_until = self._time() + PICTURES_TIMES * self._patience
+            this = replace(this, ended_at=self._desk.clock(), pictures_until=pictures_until)
+            self._rounds[newsletter.name] = this
+        if self._time() < this.pictures_until and not await self._wait(self._askings.searching(), until):
+            return False
         return await self._judge(newsletter)
 
     async def let_go(self, newsletter: Newsletter) -> None:
         """Take note that no issue of a newsletter waits for its feeds any more."""
+        self._rounds.pop(newsletter.name, None)
         for key in (f"waiting:{newsletter.name}", f"older:{newsletter.name}"):
             await self._alerts.over(key, self._desk.clock(), quietly=True)
 
     async def close(self) -> None:
-        """Give up what is under way: it changes nothing by halves, and the next start asks again."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Give up what is under way."""
+        await self._askings.close()
 
-    def _due(self, urls: Sequence[str], at: Mapping[str, datetime], every: timedelta) -> list[str]:
-        """Give those that nobody asks before an issue just now, and that were asked long enough ago."""
-        now = self._desk.clock()
-        busy = {url for url, task in self._before_issues.items() if not task.done()}
-        return [url for url in urls if url not in busy and has_passed(at.get(url), every, now)]
+    def _round(self, newsletter: Newsletter, slot: Slot) -> Round:
+        """Give the round that is under way, or begin one, in which what has just been asked anew counts."""
+        now, known = self._desk.clock(), self._rounds.get(newsletter.name)
+        is_over = known is not None and known.ended_at and has_passed(known.ended_at, RETRY_FEED, now)
+        if known is None or is_over or known.slot != slot or known.since > now:
+            lately = now - RETRY_FEED + timedelta.resolution
+            return Round(slot=slot, since=max(slot.instant, lately))
+        return known
 
-    def _begin(self, urls: Sequence[str], *, conditional: bool) -> asyncio.Task[None]:
-        self._begun_at |= dict.fromkeys(urls, self._desk.clock())
-        task = asyncio.create_task(self._collect(urls, conditional=conditional), name="collecting")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+    async def _have_ended(self, urls: Sequence[str], since: datetime, until: float) -> bool:
+        """Begin to ask those feeds that were not asked anew since then, and say whether all have ended."""
+        begun = set[str]()
+        while True:
+            now = self._desk.clock()
+            for url in urls:
+                last = self._askings.last(url)
+                if url not in begun and (last is None or not (last.runs or last.serves(since, now))):
+                    self._askings.begin(url, anew=True)
+                    begun.add(url)
+            running = self._askings.running(urls)
+            if not running:
+                found = [self._askings.last(url) for url in urls]
+                return all(one is not None and one.serves(since, now) for one in found)
+            # Who ends first may have been begun too early, and is asked anew at once.
+            if not await self._wait(running, until, all_of_them=False):
+                return False
 
-    async def _wait(self, task: asyncio.Task[None]) -> None:
-        done, _ = await asyncio.wait({task}, timeout=self._patience)
-        if not done:
+    async def _wait(
+        self, tasks: Collection[asyncio.Task[Any]], until: float, *, all_of_them: bool = True
+    ) -> bool:
+        """Wait for tasks, or for one of them; for those that take longer, a look follows upon their end."""
+        if not tasks:
+            return True
+        when = asyncio.ALL_COMPLETED if all_of_them else asyncio.FIRST_COMPLETED
+        seconds = max(0.0, until - self._time())
+        done, pending = await asyncio.wait(tasks, timeout=seconds, return_when=when)
+        if not pending or (done and not all_of_them):
+            return True
+        for task in pending:
             task.add_done_callback(lambda _: self._wake())
+        return False
 
-    async def _collect(self, urls: Sequence[str], *, conditional: bool) -> None:
-        collected = await collect(self._desk, urls, conditional=conditional, patient=True)
-        now = self.collected_at = self._desk.clock()
-        if not conditional:
-            self._fresh_at |= dict.fromkeys(urls, now)
-            self._down |= {one.url: one.error for one in collected}
-        await self._feeds.tell(now)
+    def _time(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def _tell_late(self, newsletter: Newsletter) -> None:
+        """Tell of feeds that have kept an issue waiting for long and may still answer."""
+        now, late = self._desk.clock(), list[str]()
+        for url in newsletter.feeds:
+            last = self._askings.last(url)
+            if last is not None and last.runs and has_passed(last.begun_at, LATE, now):
+                late.append(
+                    f"{public(url)} was asked at {last.begun_at:%H:%M} UTC and has not answered yet. "
+                    f"It is given up after {spelled(timedelta(seconds=MOST_SECONDS))}, and asked again."
+                )
+        if late:
+            await self._alerts.alert(*_waiting(newsletter), "\n".join(late), now)
 
     async def _judge(self, newsletter: Newsletter) -> bool:
         """Say whether an issue can be made of what came, and tell where a feed is missing."""
-        now = self._desk.clock()
-        down = {url: why for url in newsletter.feeds if (why := self._down.get(url))}
+        now, down = self._desk.clock(), dict[str, str]()
+        for url in newsletter.feeds:
+            last = self._askings.last(url)
+            if last is not None and (why := last.task.result()):
+                down[url] = why
         known = [one for one in await asyncio.to_thread(self._known) if one.url in newsletter.feeds]
         waits = awaited(known, down, now)
-        waiting, older = f"waiting:{newsletter.name}", f"older:{newsletter.name}"
+        (waiting, title), older = _waiting(newsletter), f"older:{newsletter.name}"
         why = "\n".join(down.values())
         if waits:
-            await self._alerts.alert(waiting, f"{newsletter.name}: waiting for a feed", why, now)
+            await self._alerts.alert(waiting, title, why, now)
         else:
             await self._alerts.over(waiting, now)
         if down and not waits:
@@ -127,3 +183,8 @@ class Collecting:
     def _known(self) -> list[FeedStatus]:
         with self._desk.store.read() as session:
             return articles.feeds(session)
+
+
+def _waiting(newsletter: Newsletter) -> tuple[str, str]:
+    """Give the key and the subject of what tells that an issue waits for its feeds."""
+    return f"waiting:{newsletter.name}", f"{newsletter.name}: waiting for a feed"

@@ -14,7 +14,7 @@ from digest.errors import IssueError
 from digest.model import Issue, IssueState, Slot
 from digest.publish import Draft, draft, freeze, rehearse
 from digest.publish.report import report
-from digest.service.collecting import COLLECT_EVERY, PATIENCE, Collecting
+from digest.service.collecting import PATIENCE, Collecting
 from digest.service.feeds import has_passed
 from digest.service.flood import tell_of_flood
 from digest.store import articles, issues, limits, locks, readermail, signups, stats, watch
@@ -36,15 +36,14 @@ class Look:
     ) -> None:
         self._desk, self._alerts = desk, alerts
         self._collecting = Collecting(desk, alerts, wake=wake, patience=patience)
-        self._drafted: dict[tuple[str, str], datetime | None] = {}
+        self._drafted: dict[tuple[str, str], int] = {}
         self._purged_at: datetime | None = None
         self.stopping = False
 
     async def once(self) -> None:
         """Do what is to be done now, newsletter by newsletter. Trouble with one does not keep the others."""
         clock = self._desk.clock
-        async with self._alerts.guard("the feeds", clock, calm=2 * COLLECT_EVERY):
-            await self._collecting.routine()
+        await self._collecting.routine()
         for newsletter in self._desk.settings.newsletter:
             async with self._alerts.guard(newsletter.name, clock):
                 found = await asyncio.to_thread(self._duties, newsletter)
@@ -108,11 +107,11 @@ class Look:
 
     async def _draft_anew(self, newsletter: Newsletter, slot: Slot) -> None:
         """Draft once for each time that the feeds were asked: in between hardly anything changes."""
-        key, asked = (newsletter.name, slot.name), self._collecting.collected_at
-        if asked is None or self._drafted.get(key) != asked:
+        key, ended = (newsletter.name, slot.name), self._collecting.ended
+        if not ended or self._drafted.get(key) != ended:
             await self._draft(newsletter, slot)
-            self._drafted = {known: at for known, at in self._drafted.items() if at == asked}
-            self._drafted[key] = asked
+            self._drafted = {known: at for known, at in self._drafted.items() if at == ended}
+            self._drafted[key] = ended
 
     async def _draft(self, newsletter: Newsletter, slot: Slot) -> Draft:
         """Draft, and tell where that has taken their approval back."""
@@ -146,7 +145,7 @@ class Look:
         rehearsal = self._desk.settings.is_rehearsal
         if rehearsal and await asyncio.to_thread(self._rehearsed, newsletter, slot):
             return
-        if not await self._collecting.fresh(newsletter):
+        if not await self._collecting.fresh(newsletter, slot):
             return
         made = await self._draft(newsletter, slot)
         if made.rendering is None:

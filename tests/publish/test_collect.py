@@ -1,6 +1,7 @@
 """Collecting: what a feed shows comes into the ledger, and what it fails to show changes nothing."""
 
 import asyncio
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from press import ON_SQLITE, Press, press
 
 from digest.model import FeedStatus
 from digest.publish import Collected, collect
+from digest.publish.collect import ask_feeds
 from digest.store import articles
 from digest.store.database import Store
 
@@ -467,3 +469,15 @@ async def test_a_page_that_names_no_feed_is_a_failure(store: Store, tmp_path: Pa
         room.site.feeds.clear()
         room.feeds = [f"{room.site.base}/home"]
         assert "names no feed" in (await once(room)).error
+
+
+async def test_a_feed_that_takes_too_long_in_all_has_failed_and_that_is_said(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        room.site.hold["/feed"] = threading.Event()
+        [collected] = await ask_feeds(room.desk(), [room.site.feed_url], conditional=True, seconds=0.2)
+        assert "took longer than 0 s in all" in collected.error
+        with room.store.read() as session:
+            [feed] = articles.feeds(session)
+        assert (feed.failures, feed.last_error) == (1, collected.error)

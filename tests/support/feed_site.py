@@ -66,6 +66,8 @@ class FeedSite:
         """The conditional headers of each request for a feed."""
         self.hold: dict[str, threading.Event] = {}
         """Paths that answer once their event is set."""
+        self.hold_back: dict[str, threading.Event] = {}
+        """Paths whose answers are made at once, and given once their event is set."""
         self.per_page = 0
         """How many items a feed lists, the newest; 0 lists all."""
         self.paged = ""
@@ -146,6 +148,8 @@ def feed_site() -> Iterator[FeedSite]:
             if (held := site.hold.get(self.path)) is not None:
                 held.wait(30)
             answer = site.answer(self.path, conditions, self.command)
+            if (held := site.hold_back.get(self.path)) is not None:
+                held.wait(30)
             with contextlib.suppress(OSError):
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
@@ -168,7 +172,7 @@ def feed_site() -> Iterator[FeedSite]:
     try:
         yield site
     finally:
-        for held in site.hold.values():
+        for held in (*site.hold.values(), *site.hold_back.values()):
             held.set()
         server.shutdown()
         thread.join()
