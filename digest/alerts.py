@@ -86,6 +86,11 @@ class Alerts:
             self._troubles.note(replace(trouble, told=True, next_at=now + (NEVER if once else REPEAT)))
         await self._troubles.save()
 
+    async def lasting(self, prefix: str, now: datetime) -> list[str]:
+        """Give the keys of the troubles that have been found and are not over, and begin so."""
+        await self._troubles.load(now)
+        return [trouble.key for trouble in self._troubles.beginning(clean(prefix))]
+
     async def event(self, key: str, subject: str, text: str, now: datetime) -> None:
         """Tell of something that happened once, and is not over at any time."""
         log.error("alert", key=clean(key), subject=clean(subject))

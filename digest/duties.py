@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from digest.model import Issue, IssueState, Slot
+from digest.rates import RATES
 from digest.slots import Schedule
 
 QUESTION = "articles"
 """The hold of an issue about whose articles an editor is asked."""
 
-CHECKED = frozenset({QUESTION, "audience", "public_url"})
+CHECKED = frozenset({QUESTION, RATES, "audience", "public_url"})
 """Holds that a passed check lifts; the others are lifted by hand, and a quota's by time."""
 
 QUOTA_PAUSE = timedelta(hours=1)

@@ -62,7 +62,7 @@ def hold(
 
 
 def resume(ctx: typer.Context, slot: Slot = "", newsletter: Newsletter = "") -> None:
-    """Let a held issue go on from where it was. A shrunken audience counts as looked at.
+    """Let a held issue go on from where it was. What held it counts as looked at: an audience, bounces.
 
     Example: `digest issues resume 2026-11-24T07:00`
     """

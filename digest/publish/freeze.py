@@ -11,6 +11,7 @@ from digest.desk import Desk
 from digest.duties import waits_for_check
 from digest.feed.fetch import client
 from digest.model import Issue, IssueState
+from digest.publish import rates
 from digest.publish.question import Obstacle, question
 from digest.store import installation, issues, ledger
 
@@ -47,7 +48,11 @@ async def obstacle(desk: Desk, newsletter: Newsletter, issue: Issue) -> Obstacle
 
 
 def _ledgers_obstacle(desk: Desk, newsletter: Newsletter, issue: Issue) -> Obstacle | None:
-    return question(desk, newsletter, issue) or _audience_obstacle(desk, newsletter, issue)
+    return (
+        question(desk, newsletter, issue)
+        or _audience_obstacle(desk, newsletter, issue)
+        or rates.obstacle(desk, issue)
+    )
 
 
 def _audience_obstacle(desk: Desk, newsletter: Newsletter, issue: Issue) -> Obstacle | None:

@@ -112,9 +112,14 @@ def _reasons(found: Sequence[Ending]) -> Iterator[str]:
 
 
 def _reply(reply: str) -> str:
-    words = " ".join(_ADDRESS.sub("", reply).split())
-    short = words if len(words) <= REPLY_CHARACTERS else words[: REPLY_CHARACTERS - 1] + "…"
+    short = nameless(reply)
     return f" ({short})" if short else ""
+
+
+def nameless(reply: str) -> str:
+    """Give a relay's words on one line, shortened, without the address that they are about."""
+    words = " ".join(_ADDRESS.sub("", reply).split())
+    return words if len(words) <= REPLY_CHARACTERS else words[: REPLY_CHARACTERS - 1] + "…"
 
 
 def _carried(titles: Sequence[str]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from digest.alerts import Alerts, among
 from digest.desk import Desk
 from digest.model import Issue, IssueState
 from digest.publish.report import report
+from digest.service.returns import Found, Returns
 from digest.store import issues, watch
 
 OPEN = (IssueState.FROZEN, IssueState.SENDING)
@@ -47,24 +48,18 @@ class Seen:
     """Issues in which readers wait for a first attempt though time is up."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """A trouble of an issue. Without a `text` it may go on, and nothing new is to be told."""
-
-    key: str
-    subject: str = ""
-    text: str = ""
-
-
 class Watcher:
     """Looks at the ledger with an operator's eyes."""
 
     def __init__(self, desk: Desk, alerts: Alerts, moves: Moves) -> None:
         self._desk, self._alerts, self._moves = desk, alerts, moves
+        self._returns = Returns(desk, alerts)
 
     async def once(self) -> None:
         """Report what has ended, and tell what is held, slow or stalled, and what is so no longer."""
         now = self._desk.clock()
+        # First: what it holds is told with the other holds.
+        await self._returns.once(now)
         seen = await asyncio.to_thread(self._see, now)
         for issue in seen.ended:
             subject, text = await asyncio.to_thread(report, self._desk, issue)

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from digest.errors import IssueError
 from digest.issue import Selection
 from digest.model import Counts, Decision, DeliveryState, Issue, IssueState, Rendering, Slot
+from digest.rates import RATES
 from digest.store import rows
 from digest.store.database import insert_for
 from digest.store.tables import (
@@ -26,6 +27,9 @@ from digest.store.tables import (
 UNFROZEN = (IssueState.DRAFT, IssueState.APPROVED)
 RUNNING = (IssueState.DRAFT, IssueState.APPROVED, IssueState.FROZEN, IssueState.SENDING)
 FINAL = (IssueState.SENT, IssueState.SKIPPED, IssueState.CANCELLED)
+
+RATES_CONFIRMED = "issue.rates_confirmed"
+"""The event of an operator who has an issue sent though too much came back about its newsletter."""
 
 
 def open_draft(session: Session, newsletter: str, slot: Slot, now: datetime) -> Issue:
@@ -155,7 +159,10 @@ def hold(session: Session, issue: Issue, code: str, reason: str, now: datetime) 
 
 
 def resume(session: Session, issue: Issue, now: datetime, *, confirm_audience: bool = False) -> Issue:
-    """Bring a held issue back to the state it came from."""
+    """Bring a held issue back to the state it came from. `confirm_audience`: somebody has looked at it.
+
+    Then neither a shrunken audience nor what came back about its newsletter holds it again.
+    """
     here = get(session, issue.id)
     resumed = move(
         session,
@@ -171,6 +178,8 @@ def resume(session: Session, issue: Issue, now: datetime, *, confirm_audience: b
     )
     if resumed is None:
         raise _misfit(here, "resumed", "held")
+    if confirm_audience and here.hold_code == RATES:
+        note(session, resumed, RATES_CONFIRMED, now)
     return resumed
 
 
