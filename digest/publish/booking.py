@@ -1,4 +1,8 @@
-"""What a fetch changes in the ledger, in one transaction: a good one, a failure, "not modified"."""
+"""What a fetch changes in the ledger, in one transaction: a good one, a failure, "not modified".
+
+Two may ask one feed at once, as the service and a command do. Whoever is overtaken by one that began later
+changes nothing: what he has seen is older.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -58,6 +62,8 @@ def failed(
     """Take note that nothing came, and for how long the feed is left alone. All else stays as it was."""
     next_try_at = now + pause if pause else None
     with desk.store.write() as session:
+        if feeds.is_overtaken(session, status.id, now, desk.clock()):
+            return
         articles.note_fetch(session, status.id, now, last_error=reason, next_try_at=next_try_at, gone=gone)
 
 
@@ -65,6 +71,8 @@ def not_modified(desk: Desk, feed: Opened, outcome: NotModified, now: datetime) 
     """Take note that a feed is as it was."""
     kept = outcome.validators
     with desk.store.write() as session:
+        if feeds.is_overtaken(session, feed.status.id, now, desk.clock()):
+            return
         articles.note_fetch(
             session, feed.status.id, now, etag=kept.etag, last_modified=kept.last_modified, gone=False
         )
@@ -73,8 +81,11 @@ def not_modified(desk: Desk, feed: Opened, outcome: NotModified, now: datetime) 
 
 def take_in(
     desk: Desk, feed: Opened, outcome: Fetched, trail: Trail, now: datetime, *, read: Reading
-) -> Taken:
-    """Take in all that a trail listed that began with a reading, and whether something may be missing."""
+) -> Taken | None:
+    """Take in all that a trail listed that began with a reading, and whether something may be missing.
+
+    `now` is when the reading was begun: None where one has been taken in that was begun later.
+    """
     damaged = bool(read.complaints)
     # A feed that was cut off or damaged is asked for again as a whole, however sure its server is.
     kept = Validators() if damaged else outcome.validators
@@ -82,6 +93,8 @@ def take_in(
     with desk.store.write() as session:
         if feed.status.first_fetched_at is None:
             feed_id = feeds.succeed(session, feed_id, guids, desk.settings.site.feeds)
+        if feeds.is_overtaken(session, feed_id, now, desk.clock()):
+            return None
         said = feed.gap.said if feed.gap else ""
         if trail.broken:
             since = gaps.newest(session, feed_id, before=feed.gap.at if feed.gap else None)

@@ -167,6 +167,9 @@ async def _one(
             )
             trail = await walk.down(outcome, read)
             taken = await asyncio.to_thread(booking.take_in, desk, feed, outcome, trail, now, read=read)
+            if taken is None:
+                log.info("feed.overtaken", feed=url)
+                return Collected(url=url, gap=gap)
             new, changed = len(taken.arrived.new), len(taken.arrived.changed)
             log.info("feed.collected", feed=url, new=new, changed=changed, pages=trail.pages)
             back = () if conditional else await bring_back(desk, walk, status, outcome.url, on_page)

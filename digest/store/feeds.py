@@ -35,6 +35,16 @@ def note_fetch(session: Session, feed_id: int, now: datetime, **columns: Any) ->
     session.add(row)
 
 
+def is_overtaken(session: Session, feed_id: int, begun_at: datetime, now: datetime) -> bool:
+    """Whether a reading that was begun later has been taken in before this one.
+
+    What was taken in at a time that is still to come was so before the clock was set back. On PostgreSQL
+    whoever asks has the feed to himself until his transaction ends.
+    """
+    good_at = session.get_one(FeedRow, feed_id, with_for_update=True).good_at
+    return good_at is not None and begun_at < good_at <= now
+
+
 def succeed(session: Session, feed_id: int, guids: Collection[str], configured: Collection[str]) -> int:
     """Let a feed that is read for the first time go on where one stopped whose address it replaces.
 

@@ -481,3 +481,35 @@ async def test_a_feed_that_takes_too_long_in_all_has_failed_and_that_is_said(
         with room.store.read() as session:
             [feed] = articles.feeds(session)
         assert (feed.failures, feed.last_error) == (1, collected.error)
+
+
+async def test_a_reading_that_is_overtaken_by_one_that_began_later_changes_nothing(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        await once(room)
+        back = room.site.hold_back["/feed"] = threading.Event()
+        earlier = asyncio.create_task(once(room, conditional=False))
+        async with asyncio.timeout(20):
+            while len(room.site.asked) == 1:  # noqa: ASYNC110 - what is waited for happens in another thread
+                await asyncio.sleep(0.01)
+        del room.site.hold_back["/feed"]
+        room.clock.now += timedelta(minutes=1)
+        room.site.stories[0].title = "Corrected"
+        assert len((await once(room, conditional=False)).changes) == 1
+        room.site.stories[0].title = "Once more"
+        back.set()
+        assert (await earlier).arrived is None
+        with room.store.read() as session:
+            assert [one.title for one, _ in articles.listing(session, 10)] == ["Corrected"]
+        assert status(room).good_at == room.clock.now
+
+
+async def test_a_feed_is_read_on_where_the_clock_was_set_back(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        await once(room)
+        room.clock.now -= timedelta(days=400)
+        room.publish("since-then")
+        collected = await once(room)
+        assert collected.arrived is not None
+        assert [one.guid for one in collected.arrived.new] == ["since-then"]
