@@ -118,6 +118,7 @@ def _with_original(report: Report, mail: Mail) -> Report:
     sent_to = (whom.mailbox(value) for name in SENT_TO for value in mail.headers.all(name))
     return replace(
         report,
+        sender=whom.mailbox(mail.headers.get("from")),
         sent_to=tuple(dict.fromkeys(address for address in sent_to if address)),
         message_id=mail.original.get("message-id"),
         delivery=mail.original.get("x-digest-delivery"),

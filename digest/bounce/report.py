@@ -41,6 +41,10 @@ class Recipient:
     evidence: str = ""
 
 
+UNKNOWN = "no bounce, complaint or automatic reply"
+"""The reason of what nobody understands."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """A mail that came back, read.
@@ -51,6 +55,8 @@ class Report:
     kind: Kind
     reason: str = ""
     recipients: tuple[Recipient, ...] = ()
+    sender: str = ""
+    """Who wrote it, by its own words; empty for a daemon."""
     sent_to: tuple[str, ...] = ()
     """The addresses that the report itself went to: with VERP they name the subscriber."""
     message_id: str = ""

@@ -20,7 +20,7 @@ from digest.bounce.phrases import (
     UNSUBSCRIBE,
     UNSUBSCRIBE_MAILBOX,
 )
-from digest.bounce.report import Kind, Recipient, Report, Verdict
+from digest.bounce.report import UNKNOWN, Kind, Recipient, Report, Verdict
 
 
 def written(mail: Mail) -> Report:
@@ -35,7 +35,7 @@ def written(mail: Mail) -> Report:
         return Report(kind=Kind.AUTO_REPLY, reason="challenge-response")
     if automatic:
         return Report(kind=Kind.AUTO_REPLY, reason="automatic reply")
-    return _unsubscribe(mail) or Report(kind=Kind.NONE, reason="no bounce, complaint or automatic reply")
+    return _unsubscribe(mail) or Report(kind=Kind.NONE, reason=UNKNOWN)
 
 
 def _listed(headers: Fields) -> list[str]:

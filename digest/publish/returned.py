@@ -1,12 +1,21 @@
-"""Takes in what came back: whose it is, and what it causes, in one transaction; the same twice counts once."""
+"""Takes in what came back: whose it is, and what that causes. The same twice counts once."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
+import structlog
+from sqlmodel import Session
+
+from digest.bounce.parts import READ_OCTETS
 from digest.bounce.read import read
-from digest.bounce.report import Kind, Report
+from digest.bounce.report import UNKNOWN, Kind, Report
 from digest.desk import Desk
-from digest.store import returned
+from digest.marks import ABOUT_DELIVERY, Claim, Ours, Proof, claim
+from digest.store import consequences, installation, returned
+from digest.whose import About, about, act, is_understood
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +61,67 @@ def take_in(desk: Desk, arrival: Arrival) -> Outcome:
     Blocking. Raises StoreError where the ledger cannot be written; then nothing has changed.
     """
     reports = (read(arrival.raw),) if arrival.reports is None else arrival.reports
-    kind = reports[0].kind if reports else Kind.NONE
+    first = reports[0] if reports else Report(kind=Kind.NONE, reason=UNKNOWN)
     with desk.store.write() as session:
         booked, is_new = returned.book(
             session,
-            returned.Booking(
-                key=arrival.key, at=desk.clock(), source=arrival.source, kind=kind.value, raw=arrival.raw
-            ),
+            key=arrival.key,
+            at=desk.clock(),
+            source=arrival.source,
+            kind=first.kind.value,
+            reason=first.reason,
         )
-    return Outcome(id=booked, kind=kind, is_new=is_new, understood=True, effects=())
+        if is_new:
+            _settle(desk, session, booked, arrival, reports)
+        told = returned.told(session, booked)
+    outcome = Outcome(
+        id=booked,
+        kind=first.kind,
+        is_new=is_new,
+        understood=is_understood(first, told),
+        effects=tuple(effect for _, effect in told if effect),
+    )
+    if any(proof is Proof.FORGED for proof, _ in told):
+        log.warning("returned.forged", id=booked, source=arrival.source, kind=first.kind.value)
+    elif is_new:
+        log.info("returned", id=booked, source=arrival.source, kind=first.kind.value, effects=outcome.effects)
+    return outcome
+
+
+def _settle(desk: Desk, session: Session, booked: int, arrival: Arrival, reports: Sequence[Report]) -> None:
+    """Find out whose the reports are, do what they cause, and add both to what is booked."""
+    ours = Ours(
+        public_url=desk.settings.web.public_url,
+        keys=desk.keys,
+        permanent_key=installation.permanent_key(session),
+    )
+    raw = arrival.raw[:READ_OCTETS]
+    claims = [claim(one, ours, envelope=arrival.sent_to, raw=raw) for one in reports]
+    readers = returned.readers(session, claims, reports)
+    told = [
+        _do(desk, session, one)
+        for report, claimed in zip(reports, claims, strict=True)
+        for one in about(
+            report,
+            claimed,
+            reader=readers.by_id.get(claimed.subscriber_id),
+            named=readers.by_key,
+            is_trusted=arrival.trusted,
+            went_to_present=_went_to_present(session, claimed),
+        )
+    ]
+    # Nothing names again whom we have erased.
+    returned.fill(session, booked, told, raw=None if readers.erased else raw)
+
+
+def _went_to_present(session: Session, claimed: Claim) -> bool:
+    return claimed.is_proved and returned.went_to_present(session, claimed.subscriber_id, claimed.issue_id)
+
+
+def _do(desk: Desk, session: Session, one: About) -> tuple[About, str]:
+    now = desk.clock()
+    if one.proof in {Proof.ADDRESS, Proof.PROVIDER} and one.kind in ABOUT_DELIVERY and one.subscriber_id:
+        one = replace(one, issue_id=returned.latest_issue(session, one.subscriber_id, now))
+    decided = act(one, by_address=not desk.settings.is_verp)
+    names = [newsletter.name for newsletter in desk.settings.newsletter]
+    return one, consequences.do(session, decided, one, names, now)
