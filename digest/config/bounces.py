@@ -16,6 +16,7 @@ from digest.address import MAX_ADDRESS
 from digest.config.addresses import Line, address
 from digest.config.kinds import Duration, Flag, listed
 from digest.config.operation import Days
+from digest.config.publickey import p256_key
 from digest.config.secretfile import Secret, secret_trouble, with_secret
 from digest.config.section import Section, more_than_nothing
 from digest.config.values import is_loopback
@@ -164,6 +165,13 @@ class Bounces(Section):
         if text:
             listener(text)
         return text
+
+    @field_validator("sendgrid_key")
+    @classmethod
+    def _sendgrid_key(cls, key: SecretStr) -> SecretStr:
+        if text := key.get_secret_value():
+            p256_key(text)
+        return key
 
     @field_validator("every")
     @classmethod

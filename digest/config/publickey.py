@@ -9,15 +9,11 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 
 def p256_key(text: str) -> EllipticCurvePublicKey:
-    """Read a key of ECDSA on P-256: base64 of its DER (RFC 5480 2), in PEM's lines (RFC 7468) or without.
-
-    Raises ValueError.
-    """
-    lines = (line for line in text.strip().splitlines() if not line.startswith("-----"))
+    """Read a key of ECDSA on P-256, in base64 of its DER (RFC 5480 2). Raises ValueError."""
     try:
-        key = load_der_public_key(base64.b64decode("".join(lines), validate=True))
+        key = load_der_public_key(base64.b64decode(text.strip(), validate=True))
     except (binascii.Error, ValueError, UnsupportedAlgorithm) as exc:
-        raise ValueError("is no public key") from exc
+        raise ValueError("must be a public key in base64, as the service's page shows it") from exc
     if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
-        raise ValueError("is a public key of another kind than ECDSA on P-256")  # noqa: TRY004 - the text's fault
+        raise ValueError("must be a public key of ECDSA on P-256")  # noqa: TRY004 - the text's fault
     return key

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from hook_posts import sendgrid_key, verification_key
 
 from digest.config import Settings, load, show, template_text, toml_text
 from digest.config.bounces import SECRETS, ImapBox, Listener
@@ -110,6 +111,7 @@ def test_lmtp_listens_on_this_computer(text: str, expected: Listener, tmp_path: 
             'imap = "imaps://me@h.example"',
             "bounces.imap: needs a password: give imap_password_file or DIGEST_BOUNCES__IMAP_PASSWORD",
         ),
+        ('sendgrid_key = "hunter2"', "bounces.sendgrid_key: must be a public key in base64"),
         ('mailgun_key_file = "gone"', "bounces.mailgun_key_file: "),
         ('mailgun_key_file = "config.toml"', "bounces.mailgun_key_file: cannot be read: it holds more than"),
     ],
@@ -124,12 +126,13 @@ def test_a_mistake_is_told_at_its_key(bounces: str, expected: str, tmp_path: Pat
 
 @pytest.mark.parametrize("key", SECRETS)
 def test_a_secret_comes_from_its_file_or_the_environment_and_is_not_shown(key: str, tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("hunter2\n")
+    secret = verification_key(sendgrid_key()) if key == "sendgrid_key" else "hunter2"
+    (tmp_path / "secret").write_text(f"{secret}\n")
     by_file = read(tmp_path, f'{key}_file = "secret"')
-    variable = {f"DIGEST_BOUNCES__{key.upper()}": "hunter2"}
+    variable = {f"DIGEST_BOUNCES__{key.upper()}": secret}
     by_variable = read(tmp_path, f'{key}_file = "gone"', **variable)
     for settings in (by_file, by_variable):
-        assert getattr(settings.bounces, key).get_secret_value() == "hunter2"
+        assert getattr(settings.bounces, key).get_secret_value() == secret
         shown = show(settings)
         assert shown["bounces"][key] == "********"
-        assert "hunter2" not in json.dumps(shown) + toml_text(shown) + repr(settings)
+        assert secret not in json.dumps(shown) + toml_text(shown) + repr(settings)

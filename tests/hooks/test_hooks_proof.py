@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hook_posts import (
     CERTIFICATE_URL,
     NOW,
@@ -118,10 +117,8 @@ def test_sendgrid_signs_the_time_and_the_body() -> None:
             sendgrid.verify(headers, body, key, NOW)
 
 
-def test_a_verification_key_is_read_as_the_page_shows_it_or_as_pem() -> None:
-    key = sendgrid_key().public_key()
-    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-    assert p256_key(pem) == p256_key(f" {verification_key(sendgrid_key())}\n") == key
+def test_a_verification_key_is_read_as_the_page_shows_it() -> None:
+    assert p256_key(f" {verification_key(sendgrid_key())}\n") == sendgrid_key().public_key()
 
 
 def test_a_key_of_another_kind_is_none(other: rsa.RSAPrivateKey) -> None:
@@ -131,7 +128,7 @@ def test_a_key_of_another_kind_is_none(other: rsa.RSAPrivateKey) -> None:
         verification_key(other),
         verification_key(ec.generate_private_key(ec.SECP384R1())),
     ):
-        with pytest.raises(ValueError, match=r"^is (no|a) public key"):
+        with pytest.raises(ValueError, match=r"^must be a public key"):
             p256_key(text)
 
 
