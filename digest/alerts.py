@@ -27,6 +27,10 @@ REPEAT = timedelta(days=1)
 NEVER = timedelta(days=3650)
 """As good as never again: for what nothing can be done about by being told of it twice."""
 
+SLACK = timedelta(hours=1)
+"""By so much a clock may be put right. What is due again later than its longest pause, and this, was noted
+by a clock that has been set back since: it would be quiet for as long."""
+
 AGAIN = timedelta(minutes=10)
 """What reached nobody is told again after this long: the relay that failed the mail may be the trouble."""
 
@@ -62,12 +66,12 @@ class Alerts:
         key, subject, text = _key(key), clean(subject), clean(text)
         await self._troubles.load(now)
         self._calm_since.pop(key, None)
-        known = self._troubles.get(key)
-        if known is not None and now < known.next_at:
+        known, pause = self._troubles.get(key), NEVER if once else REPEAT
+        if known is not None and now < known.next_at <= now + pause + SLACK:
             return
         # That it was over is no news any more.
         self._troubles.drop(_over(subject))
-        since = known.since if known else now
+        since = min(known.since, now) if known else now
         trouble = Trouble(
             key=key,
             subject=subject,
@@ -83,7 +87,7 @@ class Alerts:
             text = f"{text.rstrip()}\n\nThis has lasted for {spelled(now - since)}; it is told once a day."
         told = await self._tell(subject, text, now)
         if told and self._troubles.get(key) is trouble:
-            self._troubles.note(replace(trouble, told=True, next_at=now + (NEVER if once else REPEAT)))
+            self._troubles.note(replace(trouble, told=True, next_at=now + pause))
         await self._troubles.save()
 
     async def lasting(self, prefix: str, now: datetime) -> list[str]:
@@ -123,7 +127,7 @@ class Alerts:
         for trouble in self._troubles.beginning(clean(prefix)):
             if but(trouble.key):
                 self._calm_since.pop(trouble.key, None)
-            elif now - self._calm_since.setdefault(trouble.key, now) >= calm:
+            elif not timedelta() <= now - self._calm_since.setdefault(trouble.key, now) < calm:
                 over.append(trouble)
         if not over:
             return
@@ -134,7 +138,7 @@ class Alerts:
             told = [trouble for trouble in over if trouble.subject == subject and trouble.told]
             log.info("alert.over", subject=subject)
             if told and not quietly:
-                since = min(trouble.since for trouble in told)
+                since = min(now, *(trouble.since for trouble in told))
                 span = f"{spelled(now - since)}, since {since:%Y-%m-%d %H:%M} UTC"
                 text = given_up or f"{subject}: that is over. It lasted {span}."
                 how = "Given up" if given_up else "Over"
@@ -190,7 +194,7 @@ class Alerts:
     async def _settle(self, owed: Trouble, now: datetime) -> None:
         """Tell what is owed. It is given up where it is no news any more."""
         if now - owed.since < LATEST:
-            self._troubles.note(replace(owed, next_at=now + AGAIN))
+            self._troubles.note(replace(owed, since=min(owed.since, now), next_at=now + AGAIN))
             await self._troubles.save()
             if not await self._pay(owed, now):
                 return

@@ -35,7 +35,7 @@ class Troubles:
 
     async def load(self, now: datetime) -> None:
         """Read what an earlier process has left, once. What this one has found meanwhile counts more."""
-        if self._loaded or (self._load_at is not None and now < self._load_at):
+        if self._loaded or (self._load_at is not None and now < self._load_at <= now + AGAIN):
             return
         self._load_at = now + AGAIN
         try:

@@ -35,6 +35,9 @@ MOST_SECONDS = 600.0
 GONE_PAUSE = timedelta(days=1)
 """How long a feed that its site calls gone (410) is left alone: if that was a mistake, it comes back."""
 
+LONGEST_PAUSE = timedelta(days=1)
+"""What a site may ask for with Retry-After, too. A longer one was noted by a clock that has been set back."""
+
 MISTAKE = "digest itself cannot take this feed, which is its mistake: please report it with the log"
 
 GAP_HOPE = timedelta(hours=2)
@@ -143,7 +146,7 @@ async def _one(
     now = desk.clock()
     feed = await asyncio.to_thread(booking.opened, desk, url, now)
     status, gap = feed.status, feed.gap.said if feed.gap else ""
-    if patient and status.next_try_at is not None and now < status.next_try_at:
+    if patient and status.next_try_at is not None and now < status.next_try_at <= now + LONGEST_PAUSE:
         until = f"not asked again before {status.next_try_at:%Y-%m-%d %H:%M} UTC"
         return Collected(url=url, gap=gap, error=f"{status.last_error} It is {until}.")
     keen = feed.gap is not None and (not (conditional and patient) or now - feed.gap.at < GAP_HOPE)

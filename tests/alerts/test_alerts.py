@@ -92,6 +92,28 @@ async def test_the_same_trouble_is_told_once_a_day(tmp_path: Path, store: Store,
     assert len(relay.received) == 3
 
 
+@pytest.mark.parametrize("once", [False, True])
+async def test_a_trouble_is_told_again_where_the_clock_was_set_back_and_not_where_it_was_put_right(
+    tmp_path: Path, store: Store, relay: SmtpServer, *, once: bool
+) -> None:
+    told = alerts(tmp_path, store, port=relay.port)
+    years = timedelta(days=400)
+    for now in (NOW + years, NOW + years - 60 * SECOND, NOW, NOW + SECOND):
+        await told.alert("key", "Trouble", "It is so.", now, once=once)
+    assert len(relay.received) == 2
+
+
+async def test_a_report_that_reaches_nobody_is_not_tried_at_every_look_after_the_clock_was_set_back(
+    tmp_path: Path, store: Store
+) -> None:
+    async with SmtpServer(Bad(at="mail", how="451 4.3.0 not now")) as relay:
+        told = alerts(tmp_path, store, port=relay.port)
+        await told.report("daily is sent", "All of them.", NOW)
+        for now in (-SECOND * 3600, -SECOND * 3570, -SECOND * 3540):
+            await told.catch_up(NOW + now)
+        assert relay.commands["MAIL"] == 2
+
+
 async def test_trouble_that_was_over_and_returns_is_told_at_once(
     tmp_path: Path, store: Store, relay: SmtpServer
 ) -> None:

@@ -300,6 +300,18 @@ async def test_who_is_patient_waits_as_long_as_the_site_asks_and_a_hand_does_not
 
 
 @ON_SQLITE
+async def test_a_feed_is_not_left_alone_for_years_where_the_clock_was_set_back(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        room.site.down(status=429, Retry_After="600")
+        await once(room, patient=True)
+        room.site.up()
+        room.clock.now -= timedelta(days=400)
+        assert (await once(room, patient=True)).error == ""
+
+
+@ON_SQLITE
 async def test_a_permanent_redirect_is_believed_after_three_times_running(
     store: Store, tmp_path: Path
 ) -> None:
