@@ -10,6 +10,7 @@ import typer
 from digest.bounce.parts import READ_OCTETS
 from digest.bounce.read import read as report_of
 from digest.bounce.report import Report
+from digest.cli import returns
 from digest.cli.output import json_text, say
 from digest.errors import UsageError
 
@@ -20,8 +21,7 @@ def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(no_args_is_help=True, help="Bounces, complaints, and what else came back.")
     group.command()(read)
-    # A group with one command would be that command (typer).
-    group.callback()(lambda: None)
+    returns.register(group)
     app.add_typer(group, name="bounces")
 
 

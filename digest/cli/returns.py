@@ -1,0 +1,277 @@
+"""`digest bounces list`, `show`, `why`: what came back and what it caused; what counts against an address."""
+
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from digest.bounce.report import Kind, Verdict
+from digest.cli import which
+from digest.cli.context import open_desk
+from digest.cli.output import NOTHING, counted, emit_json, facts, moment, plain, say, simple, table, tell
+from digest.cli.reader import AsJson, address
+from digest.delivery.retry import DISABLED_SPAN, SOFT_BOUNCES, SOFT_SPAN
+from digest.errors import UsageError
+from digest.model import Subscriber, SubscriberState
+from digest.spans import spelled
+from digest.store import returns, subscribers
+from digest.store.returns import Case, Filter, Returned, Whom
+
+PROOFS = {
+    "verp": "by the address that it was sent to, which names the reader",
+    "link": "by the unsubscribe link of the message that it returns",
+    "message-id": "by the Message-ID of the message that it returns",
+    "provider": "by a mail service that has proved itself",
+    "address": "by the address alone, which anybody may have written",
+    "forged": "it bears a mark that is not ours: forged, so it changes nobody",
+    "contradictory": "its marks are of different readers, so it changes nobody",
+    "": "nothing tells",
+}
+"""How it is known whose something is."""
+
+EFFECTS = {
+    "": "nothing",
+    "suppressed": "the address is suppressed: never mailed again",
+    "remembered": "the address is never mailed again; no reader has changed",
+    "unsubscribed": "the reader has left all newsletters",
+    "left": "the reader has left this newsletter",
+    "asked": "the reader was mailed the link by which one leaves",
+    "soft": "counted as soft",
+    "disabled": "noted as disabled: suppressed at the second such bounce, days later",
+}
+"""What something has caused."""
+
+COUNTED = {"soft": "counted", "disabled": "noted"}
+"""What is said of some of these in a list."""
+
+
+def register(group: typer.Typer) -> None:
+    """Add the commands."""
+    group.command("list")(listed)
+    group.command()(show)
+    group.command()(why)
+
+
+def listed(
+    ctx: typer.Context,
+    kind: Annotated[Kind | None, typer.Option(help="Only these.", show_default=False)] = None,
+    verdict: Annotated[
+        Verdict | None, typer.Option(help="Only what says this of an address.", show_default=False)
+    ] = None,
+    since: Annotated[
+        str, typer.Option(metavar="DATE", help="As 2026-11-24, or with a time.", show_default=False)
+    ] = "",
+    newsletter: Annotated[str, typer.Option(help="Only this newsletter's.", show_default=False)] = "",
+    issue: Annotated[str, typer.Option(metavar="SLOT", help="Only this issue's.", show_default=False)] = "",
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 30,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List what came back, the newest first: whose it was, why, and what it has caused.
+
+    Example: `digest bounces list --kind complaint --since 2026-11-20`
+    """
+    with open_desk(ctx) as desk, desk.store.read() as session:
+        zone = desk.settings.site.timezone
+        wanted = Filter(
+            kind=kind,
+            verdict=verdict,
+            since=_instant(since, zone) if since else None,
+            newsletter=newsletter,
+            issue_id=which.issue(session, issue, newsletter).id if issue else None,
+        )
+        found = returns.listing(session, wanted, limit)
+    if as_json:
+        emit_json(found)
+    elif found:
+        table(
+            ("id", "at", "what", "whose, and why"),
+            (row for one in found for row in _rows(one, zone)),
+            numbers=("id",),
+        )
+        if len(found) == limit:
+            tell(f"These are the latest {limit}: --limit. `digest bounces show ID` tells more of one.")
+    elif wanted == Filter():
+        say("Nothing has come back yet that was booked: docs/bounces.md says how bounces are read.")
+    else:
+        say("Nothing like this has come back.")
+
+
+def _instant(text: str, zone: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"--since {text} is no date: say it as 2026-11-24, or 2026-11-24T07:00.") from error
+    return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))
+
+
+def _rows(one: Returned, zone: str) -> Iterator[tuple[object, ...]]:
+    """Give a row for each address that something is about, or one that is about nobody."""
+    at = moment(one.at, zone)
+    if not one.recipients:
+        yield one.id, at, one.kind.value, one.reason
+    for whom in one.recipients:
+        said = "; ".join(part for part in (whom.reason, COUNTED.get(whom.effect, whom.effect)) if part)
+        yield one.id, at, _what(one, whom), f"{whom.email or whom.domain or NOTHING}: {said}"
+
+
+def _what(one: Returned, whom: Whom) -> str:
+    if one.kind is not Kind.BOUNCE:
+        return str(one.kind.value)
+    return "ours" if whom.verdict is Verdict.OURS else f"{whom.verdict.value} bounce"
+
+
+def show(
+    ctx: typer.Context,
+    number: Annotated[int, typer.Argument(metavar="ID", help="As `digest bounces list` shows it.")],
+    *,
+    raw: Annotated[bool, typer.Option("--raw", help="Print the mail itself, as it came.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show one that came back: whose it was, how that is known, what it said, and what it has caused.
+
+    Example: `digest bounces show 12 --raw`
+    """
+    with open_desk(ctx) as desk, desk.store.read() as session:
+        one = returns.get(session, number)
+        text = returns.raw(session, number) if raw else None
+        zone = desk.settings.site.timezone
+    if one is None:
+        raise UsageError(f"Nothing that came back has the id {number}: `digest bounces list` shows them.")
+    if raw and text is None:
+        raise UsageError(f"The text of {number} is not kept any more ([bounces] keep_days).")
+    if as_json:
+        more = {"raw": text.decode(errors="replace")} if text is not None else {}
+        told = simple(one)
+        assert isinstance(told, dict)
+        emit_json(told | more)
+    elif text is not None:
+        _print_raw(text)
+    else:
+        facts(_facts(one, zone))
+        for whom in one.recipients:
+            say()
+            facts(_about(whom))
+
+
+def _print_raw(text: bytes) -> None:
+    """Print a mail: byte for byte into a file or a pipe, on a terminal without what could steer it."""
+    if sys.stdout.isatty():
+        say(plain(text.decode(errors="replace").replace("\r\n", "\n")))
+    else:
+        typer.echo(text, nl=False)
+
+
+def _facts(one: Returned, zone: str) -> Iterator[tuple[str, object]]:
+    yield "what", f"{one.kind.value}: {one.reason}" if one.reason else one.kind.value
+    yield "at", moment(one.at, zone)
+    yield "came by", one.source
+    yield "text", f"`digest bounces show {one.id} --raw`" if one.is_kept else "not kept any more"
+    if not one.recipients:
+        yield "whose", "nobody is named; it has caused nothing"
+
+
+def _about(whom: Whom) -> Iterator[tuple[str, object]]:
+    yield "whose", whom.email or f"no reader's; at {whom.domain or 'a domain that is not told'}"
+    yield "known", PROOFS.get(whom.proof, whom.proof)
+    yield "issue", f"{whom.newsletter} {whom.slot}".strip()
+    yield "says", f"{whom.verdict.value}: {whom.reason}" if whom.reason else whom.verdict.value
+    yield "evidence", whom.evidence or whom.status
+    yield "caused", EFFECTS.get(whom.effect, whom.effect)
+
+
+def why(
+    ctx: typer.Context,
+    email: Annotated[
+        str, typer.Argument(metavar="ADDRESS", help="Whether a reader has it or not.", show_default=False)
+    ],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Tell all that counts against an address, and what can be done about it.
+
+    Example: `digest bounces why rosa@example.org`
+    """
+    wanted = address(email)
+    with open_desk(ctx) as desk, desk.store.read() as session:
+        reader = subscribers.find(session, wanted)
+        case = returns.against(session, wanted, reader.id if reader else None)
+        zone = desk.settings.site.timezone
+    if as_json:
+        state = reader.state if reader else None
+        emit_json({"email": wanted, "state": state, "advice": _advice(reader, case)} | vars(case))
+        return
+    say(f"{wanted} is {reader.state.value if reader else 'no reader’s'}.", style="bold")
+    if said := list(_against(reader, case, zone)):
+        facts(said)
+    if case.returned:
+        say()
+        table(
+            ("id", "came back", "issue", "what"),
+            (
+                (
+                    one.id,
+                    moment(one.at, zone),
+                    whom.slot,
+                    f"{_what(one, whom)}: {whom.evidence or whom.reason}",
+                )
+                for one in case.returned
+                for whom in one.recipients
+                if whom.email == (reader.email if reader else "")
+            ),
+            numbers=("id",),
+        )
+    if case.refusals:
+        say()
+        table(
+            ("refused", "issue", "delivery", "the relay said"),
+            ((moment(one.at, zone), one.slot, one.state, one.reply) for one in case.refusals),
+        )
+    say()
+    say(_advice(reader, case))
+
+
+def _against(reader: Subscriber | None, case: Case, zone: str) -> Iterator[tuple[str, object]]:
+    if case.suppression:
+        yield "suppressed", f"{moment(case.suppression.at, zone)}, {case.suppression.reason}"
+        if case.suppression.evidence:
+            yield "evidence", case.suppression.evidence
+    if reader and reader.left_at:
+        by = f", by {reader.left_channel.value}" if reader.left_channel else ""
+        of = f", the issue of {reader.left_issue}" if reader.left_issue else ""
+        yield "left", f"{moment(reader.left_at, zone)}{by}{of}"
+    if case.soft_bounces:
+        yield "soft", f"{counted(case.soft_bounces, 'bounce')} since {moment(case.first_soft_at, zone)}"
+    if case.disabled_at:
+        yield "disabled", f"said of it {moment(case.disabled_at, zone)}"
+
+
+def _advice(reader: Subscriber | None, case: Case) -> str:
+    """Say what follows, and what an operator can do."""
+    if case.suppression or (reader and reader.state is SubscriberState.SUPPRESSED):
+        return (
+            "It is never mailed again, whoever adds or imports it, and nothing lifts that: "
+            "a reader who wants the mail after all signs up with another address."
+        )
+    if reader is None:
+        return "Nothing counts against it: it can be added, imported or signed up."
+    if reader.state is SubscriberState.UNSUBSCRIBED:
+        return "Its reader has left, and can come back by the link of any mail, or by signing up."
+    said = []
+    if case.soft_bounces:
+        said.append(
+            f"It is given up after {SOFT_BOUNCES} soft bounces over {spelled(SOFT_SPAN)} or more, "
+            "one an issue, with no delivery between them."
+        )
+    if case.disabled_at:
+        said.append(
+            f"It is given up if it is called disabled again {spelled(DISABLED_SPAN)} after the first."
+        )
+    if said:
+        return " ".join([*said, "An acceptance forgets that; nothing needs to be done."])
+    if reader.state is SubscriberState.PENDING:
+        return "It waits for its reader to confirm, and is not mailed until then."
+    return "It is mailed all the same." if case.refusals or case.returned else "Nothing counts against it."
