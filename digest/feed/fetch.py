@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
-from urllib.request import getproxies
 
 import httpx2
 
-from digest.feed import agent, reasons
+from digest.feed import reasons
 from digest.feed.follow import Refused, follow
 from digest.feed.guard import guarded_client
+from digest.feed.proxies import mounts
 from digest.feed.sniff import Kind, is_whole, kind
 from digest.feed.urls import public
 
@@ -89,17 +89,10 @@ Outcome = Fetched | NotModified | Gone | Failed
 def client(contact_url: str, own: str) -> httpx2.AsyncClient:
     """Make the client for fetching the feed of a site at `own`, the address that the operator gave.
 
-    It leads to that and to public addresses alone, unless a proxy of the environment's stands between, which
-    looks names up itself. Sites' operators find us at `contact_url` if we are a nuisance.
+    It leads to that and to public addresses alone. Where a proxy of the environment's is named for a scheme,
+    that one looks names up itself. Sites' operators find us at `contact_url` if we are a nuisance.
     """
-    if not getproxies().keys() & {"http", "https", "all"}:
-        return guarded_client(contact_url, own, accept=_ACCEPT, seconds=FETCH_SECONDS)
-    return httpx2.AsyncClient(
-        headers=agent.headers(contact_url, _ACCEPT),
-        timeout=httpx2.Timeout(FETCH_SECONDS, connect=agent.CONNECT_SECONDS),
-        follow_redirects=False,
-        verify=agent.tls(),
-    )
+    return guarded_client(contact_url, own, accept=_ACCEPT, seconds=FETCH_SECONDS, mounts=mounts())
 
 
 async def fetch(

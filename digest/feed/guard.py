@@ -8,7 +8,7 @@ the connection goes to an address that was looked at, not to what a second look-
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import chain, zip_longest
 from urllib.parse import urlsplit
 
@@ -113,11 +113,17 @@ class Guarded(httpx2.AsyncBaseTransport):
 
 
 def guarded_client(
-    contact_url: str, own: str, *, accept: str = _ACCEPT, seconds: float = agent.CONNECT_SECONDS
+    contact_url: str,
+    own: str,
+    *,
+    accept: str = _ACCEPT,
+    seconds: float = agent.CONNECT_SECONDS,
+    mounts: Mapping[str, httpx2.AsyncBaseTransport | None] | None = None,
 ) -> httpx2.AsyncClient:
     """Make the client that goes where the feed at `own` leads. Reads the system's authorities at first.
 
-    `seconds` bound each of its waits but the one for a connection.
+    `seconds` bound each of its waits but the one for a connection. `mounts` are transports for what does not
+    go by the guard.
     """
     # No connection is kept: they are known by address, and two hosts may share one.
     limits = httpx2.Limits(max_keepalive_connections=0)
@@ -127,6 +133,7 @@ def guarded_client(
         timeout=httpx2.Timeout(seconds, connect=agent.CONNECT_SECONDS),
         follow_redirects=False,  # each target is looked at first
         transport=Guarded(inner, own=own),
+        mounts=mounts,
     )
 
 
