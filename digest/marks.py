@@ -82,13 +82,17 @@ NOBODYS = Claim(proof=Proof.NOTHING)
 _FORGED, _CONTRADICTORY = Claim(proof=Proof.FORGED), Claim(proof=Proof.CONTRADICTORY)
 
 
-def claim(report: Report, ours: Ours, *, envelope: Sequence[str] = (), raw: bytes = b"") -> Claim:
+def claim(
+    report: Report, ours: Ours, *, envelope: Sequence[str] = (), raw: bytes = b"", is_trusted: bool = False
+) -> Claim:
     """Give what a report's marks say.
 
     `envelope` are the addresses that it was sent to by SMTP; where they bear a mark, the header's count for
-    nothing. In a complaint all else may be blacked out: then its `raw` text is searched.
+    nothing. In a complaint all else may be blacked out: then its `raw` text is searched. A mail service that
+    has proved itself (`is_trusted`) tells of a wish to leave by the message that it was made about.
     """
-    if report.kind not in ABOUT_DELIVERY:
+    is_told = is_trusted and report.kind is Kind.UNSUBSCRIBE
+    if report.kind not in ABOUT_DELIVERY and not is_told:
         return _agreed(_sent_to(report, ours, envelope, Purpose.UNSUBSCRIBE))
     marks = [*_sent_to(report, ours, envelope, Purpose.BOUNCE), *_identified(report, ours)]
     # A link is long, and is damaged on its way sooner than forged: beside other marks that does not matter.

@@ -159,7 +159,7 @@ class Channel(Enum):
     BOUNCE = "bounce"
     OPERATOR = "operator"
     API = "api"
-    """The site's software."""
+    """The site's software, or a mail service's."""
     IMPORT = "import"
 
 

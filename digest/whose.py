@@ -1,7 +1,7 @@
 """Decides whose it is that came back, and what it causes. Values in, values out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from digest.address import address_key, domain
@@ -32,6 +32,8 @@ class About:
     """Of the address that was written to, as an A-label."""
     is_present: bool = False
     """Whether it is about the address that the reader has now."""
+    by_provider: bool = False
+    """Whether a mail service tells it that has proved itself."""
 
     @property
     def is_proved(self) -> bool:
@@ -82,7 +84,8 @@ def about(
     whether that issue was mailed after the reader's last change of address.
     """
     if claimed.is_proved:
-        return (_proved(report, claimed, reader, went_to_present=went_to_present),)
+        proved = _proved(report, claimed, reader, went_to_present=went_to_present)
+        return (replace(proved, by_provider=is_trusted),)
     proof = claimed.proof
     told = report.recipients
     wrote = report.kind not in ABOUT_DELIVERY and address_key(report.sender) in named
@@ -97,6 +100,7 @@ def about(
             subscriber_id=reader.id if reader else None,
             domain=domain(one.address),
             is_present=reader is not None,
+            by_provider=is_trusted,
         )
         for one in told
         for reader in (named.get(address_key(one.address)),)
@@ -189,7 +193,9 @@ def _complained(one: About) -> Act:
 def _wished(one: About) -> Act:
     if one.proof is Proof.PROVIDER:
         return Act.UNSUBSCRIBE
-    if one.is_proved and one.is_present:
+    # A mail may say anything, or nothing; but no receipt or report of a machine is a wish.
+    says_so = one.kind is Kind.UNSUBSCRIBE or one.recipient.reason == UNKNOWN
+    if says_so and one.is_proved and one.is_present:
         return Act.LEAVE
     # A wish without proof changes nobody; at its reader's own address there is soon a link that does.
     return Act.ASK if one.kind is Kind.UNSUBSCRIBE and one.subscriber_id is not None else Act.NOTHING

@@ -96,7 +96,9 @@ def _settle(desk: Desk, session: Session, booked: int, arrival: Arrival, reports
         permanent_key=installation.permanent_key(session),
     )
     raw = arrival.raw[:READ_OCTETS]
-    claims = [claim(one, ours, envelope=arrival.sent_to, raw=raw) for one in reports]
+    claims = [
+        claim(one, ours, envelope=arrival.sent_to, raw=raw, is_trusted=arrival.trusted) for one in reports
+    ]
     readers = returned.readers(session, claims, reports)
     told = [
         _do(desk, session, one)

@@ -72,7 +72,8 @@ def _note(session: Session, one: About, now: datetime) -> None:
 
 
 def _channel(one: About) -> Channel:
-    return {Kind.BOUNCE: Channel.BOUNCE, Kind.COMPLAINT: Channel.COMPLAINT}.get(one.kind, Channel.MAILTO)
+    wish = Channel.API if one.by_provider else Channel.MAILTO
+    return {Kind.BOUNCE: Channel.BOUNCE, Kind.COMPLAINT: Channel.COMPLAINT}.get(one.kind, wish)
 
 
 def _evidence(one: About) -> Evidence:

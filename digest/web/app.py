@@ -13,9 +13,9 @@ from starlette.types import ASGIApp
 from digest import links
 from digest.errors import StoreError, TokenError
 from digest.store import installation
-from digest.web import api, archive, dress, forms, preferences, signup
+from digest.web import api, archive, dress, forms, hooks, preferences, signup
 from digest.web.dress import Dress
-from digest.web.guard import API, guarded
+from digest.web.guard import API, HOOKS, guarded
 from digest.web.leaving import Leaving
 from digest.web.oneclick import OneClick
 from digest.web.pages import Pages
@@ -85,6 +85,7 @@ def routed(pages: Pages, clothes: Dress) -> FastAPI:
     signup.routes(made, pages, clothes)
     readiness(made, pages)
     made.mount(API, api.application(pages))
+    made.mount(HOOKS, hooks.application(pages))
     _faults(made, clothes)
     return made
 

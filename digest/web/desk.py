@@ -1,10 +1,16 @@
 """Makes the reader pages of a site, from what its desk knows."""
 
+from functools import partial
+
 from starlette.types import ASGIApp
 
 from digest.desk import Desk
+from digest.feed import fetch
+from digest.publish.returned import take_in
 from digest.slots import Schedule
 from digest.web.app import app
+from digest.web.asking import get
+from digest.web.gates import Hooks
 from digest.web.pages import Pages
 from digest.web.rarer import rarer
 
@@ -37,6 +43,17 @@ def pages(desk: Desk) -> Pages:
         site_templates=settings.templates_folder,
         archive=settings.archive,
         signup=settings.signup,
+        hooks=hooks(desk),
         hosts=settings.web.hosts,
         hsts_days=settings.web.hsts_days,
     )
+
+
+def hooks(desk: Desk) -> Hooks:
+    """Give what the hooks of mail services work with. What they name is asked at public addresses alone."""
+
+    async def ask(url: str) -> bytes:
+        async with fetch.client(desk.settings.site.url, "") as client:
+            return await get(client, url)
+
+    return Hooks(bounces=desk.settings.bounces, take_in=partial(take_in, desk), ask=ask)

@@ -30,11 +30,14 @@ log = structlog.get_logger()
 API = "/api"
 """Under which path the site's software is answered."""
 
+HOOKS = "/hooks"
+"""Under which path mail services tell what came back, all of an issue's at once."""
+
 ONE_CLICK = "/u/"
 """Where mail providers post for their users, many from one address: never too often (RFC 8058)."""
 
-FORM_OCTETS, API_OCTETS = 64 * 1024, 256 * 1024
-"""The largest body of a page's form, and of the API."""
+FORM_OCTETS, API_OCTETS, HOOK_OCTETS = 64 * 1024, 256 * 1024, 4 * 1024 * 1024
+"""The largest body of a page's form, of the API, and of a hook: services post up to 2 MB at a time."""
 
 MINUTE = 60.0
 VISITORS = 100_000
@@ -148,7 +151,7 @@ class Guard:
             )
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        most = API_OCTETS if is_api(scope) else FORM_OCTETS
+        most = _most(scope)
         refusal = self._refusal(scope, most)
         if refusal is not None:
             await self._refuse(scope, refusal)(scope, receive, send)
@@ -165,7 +168,9 @@ class Guard:
         # h11 has seen to it that it is a number.
         if int(length) > most:
             return Refusal.TOO_LARGE
-        counted = scope["method"] == "POST" and not is_api(scope) and not scope["path"].startswith(ONE_CLICK)
+        counted = scope["method"] == "POST" and not (
+            is_software(scope) or scope["path"].startswith(ONE_CLICK)
+        )
         if counted and not self._posts.count(visitor(scope)):
             return Refusal.TOO_OFTEN
         return None
@@ -178,7 +183,7 @@ def guarded(app: ASGIApp, pages: Pages, clothes: Dress) -> ASGIApp:
         status = refusal.value
         # Whatever follows on the same connection may be the first one's body.
         headers = {"Connection": "close"} if refusal is Refusal.TWO_LENGTHS else {}
-        if is_api(scope):
+        if is_software(scope):
             return problem(status, "The request is not answered.", headers)
         shown = "unclear"
         if refusal is Refusal.TOO_OFTEN:
@@ -194,10 +199,21 @@ def guarded(app: ASGIApp, pages: Pages, clothes: Dress) -> ASGIApp:
     return Guard(app, rules, refuse)
 
 
-def is_api(scope: Scope) -> bool:
-    """Whether a request is the site's software's."""
+def is_software(scope: Scope) -> bool:
+    """Whether a request is software's: of the site, or of a mail service."""
+    return _is_under(scope, API) or _is_under(scope, HOOKS)
+
+
+def _is_under(scope: Scope, root: str) -> bool:
     path: str = scope["path"]
-    return path == API or path.startswith(f"{API}/")
+    return path == root or path.startswith(f"{root}/")
+
+
+def _most(scope: Scope) -> int:
+    """Give the octets that a request's body may have."""
+    if _is_under(scope, HOOKS):
+        return HOOK_OCTETS
+    return API_OCTETS if is_software(scope) else FORM_OCTETS
 
 
 def _limited(receive: Receive, most: int) -> Receive:

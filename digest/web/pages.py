@@ -10,6 +10,7 @@ from digest.config.archive import Archive
 from digest.config.signup import Signup
 from digest.links import Keys
 from digest.store.database import Store
+from digest.web.gates import Hooks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,8 @@ class Pages:
 
     signup: Signup = field(default_factory=Signup)
     """Whether and for what a stranger may sign up, and how often."""
+    hooks: Hooks | None = None
+    """What mail services post to; None: nowhere."""
     hosts: Sequence[str] = ()
     """The hosts that are answered for, besides that of `public_url` and this computer; none: all."""
     hsts_days: int = 0

@@ -1,0 +1,149 @@
+"""The mail services that may post to us: each proves itself before anything of it is believed.
+
+What they say is read in `digest.hooks`; this is what needs a network, a ledger or a thread for it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+
+from digest.config.bounces import Bounces
+from digest.config.publickey import p256_key
+from digest.hooks import mailgun, postmark, sendgrid, ses, sns, sparkpost
+from digest.hooks.event import Event, Headers
+from digest.hooks.proof import NotProvedError
+from digest.publish.returned import Arrival, Outcome
+from digest.store import nonces
+from digest.store.database import Store
+
+log = structlog.get_logger()
+
+CERTIFICATES = 8
+"""How many are kept: SNS has one a region, and a new one a year."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hooks:
+    """What the hooks work with."""
+
+    bounces: Bounces = field(repr=False)
+    """Which services are believed, and by what."""
+    take_in: Callable[[Arrival], Outcome]
+    """Books something in one transaction. Blocking; raises StoreError."""
+    ask: Callable[[str], Awaitable[bytes]]
+    """Gives what is at a URL. Raises UnansweredError."""
+
+
+class Gate(Protocol):
+    """A service's way in. Both raise NotProvedError; the second UnreadableError and UnansweredError too."""
+
+    def admit(self, headers: Headers) -> None:
+        """See whether it is worth while to read the body."""
+
+    async def events(self, headers: Headers, body: bytes, now: datetime) -> Sequence[Event]:
+        """Prove what was posted, and read it."""
+
+
+def gates(hooks: Hooks, store: Store) -> Mapping[str, Gate]:
+    """Give the services that are configured, by name."""
+    keys = hooks.bounces
+    found: dict[str, Gate] = {}
+    if keys.ses_topics:
+        found[ses.NAME] = _Ses(keys.ses_topics, hooks.ask)
+    if secret := keys.postmark_secret.get_secret_value():
+        found[postmark.NAME] = _Secret(secret, postmark.verify, postmark.read)
+    if secret := keys.mailgun_key.get_secret_value():
+        found[mailgun.NAME] = _Mailgun(secret, store)
+    if secret := keys.sendgrid_key.get_secret_value():
+        found[sendgrid.NAME] = _SendGrid(p256_key(secret))
+    if secret := keys.sparkpost_secret.get_secret_value():
+        found[sparkpost.NAME] = _Secret(secret, sparkpost.verify, sparkpost.read)
+    return found
+
+
+class _Secret:
+    """A service that brings a secret of ours."""
+
+    def __init__(
+        self,
+        secret: str,
+        verify: Callable[[Headers, str], None],
+        read: Callable[[bytes], Sequence[Event]],
+    ) -> None:
+        self._secret, self._verify, self._read = secret, verify, read
+
+    def admit(self, headers: Headers) -> None:
+        self._verify(headers, self._secret)
+
+    async def events(self, headers: Headers, body: bytes, now: datetime) -> Sequence[Event]:  # noqa: ARG002 - a gate's
+        return await asyncio.to_thread(self._read, body)
+
+
+class _SendGrid:
+    def __init__(self, key: EllipticCurvePublicKey) -> None:
+        self._key = key
+
+    def admit(self, headers: Headers) -> None:
+        if sendgrid.SIGNATURE not in headers:
+            raise NotProvedError("no signature")
+
+    async def events(self, headers: Headers, body: bytes, now: datetime) -> Sequence[Event]:
+        def proved() -> Sequence[Event]:
+            sendgrid.verify(headers, body, self._key, now)
+            return sendgrid.read(body)
+
+        return await asyncio.to_thread(proved)
+
+
+class _Mailgun:
+    def __init__(self, key: str, store: Store) -> None:
+        self._key, self._store = key, store
+
+    def admit(self, headers: Headers) -> None:
+        """Its signature is in the body."""
+
+    async def events(self, headers: Headers, body: bytes, now: datetime) -> Sequence[Event]:  # noqa: ARG002 - a gate's
+        def proved() -> Sequence[Event]:
+            posted = mailgun.read(body, self._key, now)
+            with self._store.bare() as hand:
+                if not nonces.is_for(hand, posted.token, posted.key, now):
+                    raise NotProvedError("a token of another event")
+            return posted.events
+
+        return await asyncio.to_thread(proved)
+
+
+class _Ses:
+    def __init__(self, topics: Sequence[str], ask: Callable[[str], Awaitable[bytes]]) -> None:
+        self._topics, self._ask = topics, ask
+        self._certificates: dict[str, bytes] = {}
+        self._asking = asyncio.Lock()
+
+    def admit(self, headers: Headers) -> None:
+        if headers.get("x-amz-sns-rawdelivery", "").lower() == "true":
+            raise NotProvedError("raw delivery, which is not signed")
+
+    async def events(self, headers: Headers, body: bytes, now: datetime) -> Sequence[Event]:  # noqa: ARG002 - a gate's
+        envelope = await asyncio.to_thread(sns.read, body, self._topics)
+        certificate = await self._certificate(envelope.certificate_url)
+        await asyncio.to_thread(sns.verify, envelope, certificate, now)
+        if envelope.type is sns.Type.SUBSCRIPTION:
+            await self._ask(sns.confirmation_url(envelope))
+            log.info("hooks.subscribed", topic=envelope.topic)
+        elif envelope.type is sns.Type.UNSUBSCRIPTION:
+            log.warning("hooks.unsubscribed", topic=envelope.topic)
+        return ses.read(envelope)
+
+    async def _certificate(self, url: str) -> bytes:
+        async with self._asking:
+            if url not in self._certificates:
+                found = await self._ask(url)
+                while len(self._certificates) >= CERTIFICATES:
+                    del self._certificates[next(iter(self._certificates))]
+                self._certificates[url] = found
+            return self._certificates[url]

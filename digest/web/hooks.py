@@ -1,0 +1,102 @@
+"""Takes in what mail services post: `POST /hooks/SERVICE`. Answers once it is booked.
+
+Who is refused is not told why: the log has it, without anything of what was posted.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from digest.hooks.event import Event
+from digest.hooks.item import UnreadableError
+from digest.hooks.proof import NotProvedError
+from digest.publish.returned import Arrival
+from digest.web import dress
+from digest.web.asking import UnansweredError
+from digest.web.gates import Hooks, gates
+from digest.web.pages import Pages
+from digest.web.problems import faults
+
+log = structlog.get_logger()
+
+AT_ONCE = 2
+"""How many requests' events are booked at a time: readers' clicks want threads and the ledger too."""
+
+HELD_OCTETS = 32 * 1024 * 1024
+"""Of bodies that are read or booked at a time. Whoever comes on top is to come again."""
+
+TAKEN = "Taken.\n"
+
+
+class Room:
+    """Counts the bodies that are in memory."""
+
+    def __init__(self, most: int = HELD_OCTETS) -> None:
+        self._most, self._held = most, 0
+
+    @asynccontextmanager
+    async def body(self, request: Request) -> AsyncIterator[bytes]:
+        """Read a body, and hold it while it is needed. Raises HTTPException where there is no room."""
+        body = bytearray()
+        try:
+            async for piece in request.stream():
+                body += piece
+                self._held += len(piece)
+                if self._held > self._most:
+                    raise HTTPException(503, "Too much comes at once.")
+            yield bytes(body)
+        finally:
+            self._held -= len(body)
+
+
+def book(hooks: Hooks, service: str, events: Sequence[Event]) -> int:
+    """Book what a service has told, each by itself; give how many were new. Raises StoreError.
+
+    Where that happens, the service comes again with all of them, and those that were booked change nothing.
+    """
+    arrivals = (
+        Arrival(key=one.key, source=service, raw=one.raw, reports=(one.report,), trusted=True)
+        for one in events
+    )
+    return sum(hooks.take_in(arrival).is_new for arrival in arrivals)
+
+
+def application(pages: Pages) -> FastAPI:
+    """Give the hooks as an application of its own. A service that is not configured is not there."""
+    made = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    hooks = pages.hooks
+    known = gates(hooks, pages.store) if hooks else {}
+    room, turns = Room(), asyncio.Semaphore(AT_ONCE)
+
+    @made.post("/{service}")
+    async def take(request: Request, service: str) -> Response:
+        gate = known.get(service)
+        if hooks is None or gate is None:
+            raise HTTPException(404, "There is no such hook.")
+        try:
+            gate.admit(request.headers)
+            async with room.body(request) as body:
+                events = await gate.events(request.headers, body, pages.clock())
+                async with turns:
+                    new = await asyncio.to_thread(book, hooks, service, events)
+        except NotProvedError as exc:
+            log.warning("hooks.refused", service=service, why=str(exc))
+            raise HTTPException(403, "This is not taken.") from exc
+        except UnreadableError as exc:
+            log.warning("hooks.unreadable", service=service, why=str(exc))
+            raise HTTPException(400, "This cannot be read.") from exc
+        except UnansweredError as exc:
+            log.warning("hooks.unanswered", service=service, why=str(exc))
+            raise HTTPException(503, "The service itself does not answer.") from exc
+        except ClientDisconnect as exc:
+            raise HTTPException(400, "The body has not come.") from exc
+        log.info("hooks.taken", service=service, events=len(events), new=new)
+        return dress.plain(TAKEN)
+
+    faults(made)
+    return made
