@@ -33,7 +33,8 @@ def written(mail: Mail) -> Report:
         return bounce(mail, _listed(mail.headers))
     if CHALLENGE.search(mail.subject) or (automatic and CHALLENGE.search(opening)):
         return Report(kind=Kind.AUTO_REPLY, reason="challenge-response")
-    if automatic:
+    # Mail programs that send their reader's wish say that a machine wrote it.
+    if automatic and not UNSUBSCRIBE.fullmatch(mail.subject.strip(" .!")):
         return Report(kind=Kind.AUTO_REPLY, reason="automatic reply")
     return _unsubscribe(mail) or Report(kind=Kind.NONE, reason=UNKNOWN)
 

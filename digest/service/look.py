@@ -17,7 +17,7 @@ from digest.publish.report import report
 from digest.service.collecting import PATIENCE, Collecting
 from digest.service.feeds import has_passed
 from digest.service.flood import tell_of_flood
-from digest.store import articles, issues, limits, locks, readermail, signups, stats, watch
+from digest.store import articles, issues, limits, locks, readermail, returned, signups, stats, watch
 
 log = structlog.get_logger()
 
@@ -235,3 +235,4 @@ class Look:
             signups.purge(session, self._desk.clock())
             readermail.purge(session, self._desk.clock())
             limits.purge(session, self._desk.clock())
+            returned.purge(session, keep_days=self._desk.settings.bounces.keep_days, now=self._desk.clock())

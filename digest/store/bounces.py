@@ -1,6 +1,6 @@
 """What evidence against an address does to its subscriber. Only a subscriber's own failures come here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
@@ -59,7 +59,8 @@ def blame(session: Session, subscriber_id: int, effect: Effect, evidence: Eviden
     asked = evidence.asked
     if asked is not None and asked.address_version != row.address_version:
         if effect is Effect.SUPPRESS:
-            remember(session, asked.email, evidence, now)
+            # Its words repeat an address that no erasure would find.
+            remember(session, asked.email, replace(evidence, text=""), now)
         return
     enough = effect is Effect.SUPPRESS
     if effect is Effect.SOFT:

@@ -7,7 +7,7 @@ from sqlmodel import Session, col
 
 from digest.address import address_key, suppression_key
 from digest.model import Channel, Subscriber
-from digest.store import bounces
+from digest.store import bounces, returned
 from digest.store.installation import permanent_key
 from digest.store.reader_tables import AddressChangeRow, ReaderMailRow
 from digest.store.tables import (
@@ -47,6 +47,7 @@ def erase(
         sa.update(EVENT).where(EVENT.c.subscriber_id == subscriber.id).values(ip="", agent="", detail="")
     )
     _forget_mail(session, subscriber)
+    returned.forget(session, subscriber.id)
     bounces.remember(session, subscriber.email, bounces.Evidence(reason="erased"), now)
     key = suppression_key(subscriber.email, permanent_key(session))
     connection.execute(sa.update(SUPPRESSION).where(SUPPRESSION.c.address_hash == key).values(evidence=""))

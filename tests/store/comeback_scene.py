@@ -14,11 +14,13 @@ from digest import links, message
 from digest.config import load
 from digest.desk import Desk
 from digest.links import Link, LinkKind
-from digest.model import DeliveryState, Slot, Subscriber, SubscriberState
+from digest.model import Channel, DeliveryState, Slot, Subscriber, SubscriberState
 from digest.publish.returned import Arrival, Outcome, mail_key, take_in
-from digest.store import installation, ledger, subscribers
+from digest.store import installation, ledger, newaddress, subscribers
 from digest.store.bounces import Effect
 from digest.store.database import Store
+from digest.store.reader_tables import ReaderMailRow
+from digest.store.subscribers import Visit
 from digest.store.tables import metadata
 from digest.store.tick import Result
 from digest.verp import Mark, Marker, Purpose
@@ -136,6 +138,20 @@ class Room:
             f"Message-ID: {number}\nX-Digest-Delivery: {number}\n"
             f"List-Unsubscribe: <{self.link(issue, reader)}>\nSubject: The ferry was late\n"
         )
+
+
+def move(room: Room, reader: int, email: str) -> None:
+    """Have a reader take another address, as the reader's page does."""
+    visit = Visit(channel=Channel.PAGE)
+    with room.store.write() as session:
+        assert newaddress.ask(session, reader, email, visit, room.clock())
+        (mail,) = (
+            session.connection()
+            .execute(sa.select(sa.func.max(sa.inspect(ReaderMailRow).columns["id"])))
+            .scalars()
+        )
+        link = Link(kind=LinkKind.CONFIRM, subscriber_id=reader, address_version=1, issue_id=mail)
+        assert newaddress.confirm_change(session, link, visit, room.clock()) is newaddress.Outcome.CHANGED
 
 
 def address(number: int) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from ledger_scene import NOW, accepted, claim_all, due, readers, sending, take, turn
 
-from digest.model import Channel, SubscriberState
+from digest.model import Channel, Recipient, SubscriberState
 from digest.store import bounces, subscribers
 from digest.store.bounces import Effect, Evidence
 from digest.store.database import Store
@@ -91,3 +91,15 @@ def test_evidence_about_nobody_does_nothing(store: Store) -> None:
     blame(store, 77, Effect.SUPPRESS, NOW)
     with store.read() as session:
         assert session.connection().execute(sa.select(metadata.tables["suppression"])).all() == []
+
+
+def test_of_an_address_that_its_reader_has_left_the_hash_is_kept_and_no_words(store: Store) -> None:
+    (reader,) = readers(store, 1)
+    asked = Recipient(id=reader, email="reader.old@ledger.example", address_version=0)
+    said = Evidence(reason="dead", text="550 <reader.old@ledger.example>: unknown", asked=asked)
+    with store.write() as session:
+        bounces.blame(session, reader, Effect.SUPPRESS, said, NOW)
+    with store.read() as session:
+        (kept,) = session.connection().execute(sa.select(metadata.tables["suppression"]))
+    assert (kept.reason, kept.evidence) == ("dead", "")
+    assert state(store, reader) is SubscriberState.ACTIVE

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from comeback_scene import (
     BLOCKED,
     BOUNCES,
@@ -17,6 +16,7 @@ from comeback_scene import (
     Room,
     address,
     dsn,
+    move,
 )
 from ledger_scene import NOW
 
@@ -25,12 +25,9 @@ from digest.address import suppression_key
 from digest.bounce.read import read
 from digest.bounce.report import Kind, Report
 from digest.links import Link, LinkKind
-from digest.model import Channel, SubscriberState
+from digest.model import SubscriberState
 from digest.publish.returned import Arrival, Outcome, take_in
-from digest.store import newaddress
 from digest.store.database import Store
-from digest.store.reader_tables import ReaderMailRow
-from digest.store.subscribers import Visit
 from digest.verp import Mark, Marker, Purpose
 
 ACTIVE, SUPPRESSED = SubscriberState.ACTIVE, SubscriberState.SUPPRESSED
@@ -270,20 +267,6 @@ def hooked(room: Room, raw: bytes) -> Outcome:
     """Take in what a mail says, as a hook that has proved itself brings it."""
     reports = (read(raw),)
     return take_in(room.desk, Arrival(key="ses:1", source="ses", raw=b"{}", reports=reports, trusted=True))
-
-
-def move(room: Room, reader: int, email: str) -> None:
-    """Have a reader take another address, as the reader's page does."""
-    visit = Visit(channel=Channel.PAGE)
-    with room.store.write() as session:
-        assert newaddress.ask(session, reader, email, visit, room.clock())
-        (mail,) = (
-            session.connection()
-            .execute(sa.select(sa.func.max(sa.inspect(ReaderMailRow).columns["id"])))
-            .scalars()
-        )
-        link = Link(kind=LinkKind.CONFIRM, subscriber_id=reader, address_version=1, issue_id=mail)
-        assert newaddress.confirm_change(session, link, visit, room.clock()) is newaddress.Outcome.CHANGED
 
 
 MARKED: dict[str, Callable[[Room, int, int], bytes]] = {
