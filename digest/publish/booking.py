@@ -113,9 +113,10 @@ def take_in(
             gone=False,
         )
         moves.note(session, feed_id, feed.address, outcome.permanent_url)
-        health.note_damage(session, feed_id, " ".join(read.complaints), now, lost=read.lost)
+        complaints = " ".join([*read.complaints, *trail.complaints])
+        health.note_damage(session, feed_id, complaints, now, lost=read.lost)
         was = news.before(session, feed_id, guids)
-        arrived = articles.upsert(session, feed_id, trail.articles, now, whole=not damaged)
+        arrived = articles.upsert(session, feed_id, trail.articles, now, whole=trail.whole and not damaged)
         if trail.late:
             late = articles.upsert(session, feed_id, trail.late, now, whole=False)
             arrived = replace(arrived, new=arrived.new + late.new)

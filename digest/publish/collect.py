@@ -187,7 +187,7 @@ async def _one(
                 ),
                 pages=trail.pages,
                 gap=taken.gap,
-                complaints=read.complaints,
+                complaints=read.complaints + trail.complaints,
                 shown=trail.articles + trail.late + back,
             )
     except FeedError as error:

@@ -50,6 +50,10 @@ class Trail:
     """Why they end before that, in a sentence. Neither of both where that was not tried."""
     late: tuple[Article, ...] = ()
     """What one page further down is new, though it stands above what is known."""
+    complaints: tuple[str, ...] = ()
+    """What was wrong with the further pages, and survived."""
+    whole: bool = True
+    """Whether what is missing from these articles is missing from the feed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +62,8 @@ class _Page:
     url: str
     articles: Sequence[Article]
     next_url: str
+    complaints: Sequence[str] = ()
+    lost: bool = False
     reaches: bool = False
 
     @property
@@ -86,6 +92,8 @@ class Walk:
     _last: _Page = field(init=False)
     _pages: int = field(default=1, init=False)
     """How many were read; `_last` is the last of them."""
+    _complaints: list[str] = field(default_factory=list, init=False)
+    _whole: bool = field(default=True, init=False)
 
     async def down(self, first: Fetched, reading: Reading) -> Trail:
         """Read on where the oldest item is new, one page after the other, until one is known."""
@@ -130,7 +138,7 @@ class Walk:
         """End where something known was met, with what is late one page further, if that page comes."""
         trail = self._trail(pages, reaches=True)
         further = paging.further(page.body, here=page.url, first=first, number=pages, next_url=page.next_url)
-        if further is None or not self.thorough or (further.sort is Sort.GUESSED and pages == 1):
+        if further is None or not self.thorough:
             return trail
         try:
             found = await self._read(further)
@@ -141,7 +149,7 @@ class Walk:
         # It is one more page, which some cache may hold since yesterday: that it does not list something, or
         # lists it in other words, says nothing.
         late = await asyncio.to_thread(self._late, found.articles)
-        return replace(trail, pages=pages + 1, late=late)
+        return replace(trail, pages=pages + 1, late=late, complaints=tuple(self._complaints))
 
     async def search(self, first: str, lost: Sequence[LedgerArticle]) -> tuple[Article, ...]:
         """Read on below all that was read, for articles that it missed; give those that are listed there.
@@ -176,8 +184,11 @@ class Walk:
             raise FeedError(CIRCLE)
         for article in found.articles:
             self._found.setdefault(article.guid, article)
+        self._whole = self._whole and not found.complaints
         if not is_whole(found.body):
             raise FeedError(f"{public(found.url)} was cut off.")
+        if found.lost:
+            raise FeedError(found.complaints[-1])
         self._asked.add(found.url)
         return replace(found, reaches=await self._meets_known(found.articles))
 
@@ -200,13 +211,27 @@ class Walk:
         if not reading.articles:
             return None
         self._pages += 1
+        said = [f"{public(answer.url)}: {complaint}" for complaint in reading.complaints]
+        self._complaints += said
         self._last = _Page(
-            body=answer.body, url=answer.url, articles=reading.articles, next_url=reading.next_url
+            body=answer.body,
+            url=answer.url,
+            articles=reading.articles,
+            next_url=reading.next_url,
+            complaints=said,
+            lost=reading.lost,
         )
         return self._last
 
     def _trail(self, pages: int, *, reaches: bool = False, broken: str = "") -> Trail:
-        return Trail(articles=tuple(self._found.values()), pages=pages, reaches=reaches, broken=broken)
+        return Trail(
+            articles=tuple(self._found.values()),
+            pages=pages,
+            reaches=reaches,
+            broken=broken,
+            complaints=tuple(self._complaints),
+            whole=self._whole,
+        )
 
     async def _at_end(self, pages: int, *, sure: bool) -> Trail:
         """Judge a feed that does not go on. Not `sure`, it may be one that has no pages, and lists but a few.

@@ -15,7 +15,7 @@ from digest.feed.fetch import Fetched, Validators, client, fetch
 from digest.publish import Collected, booking, collect
 from digest.publish.paging import MOST_PAGES, Walk
 from digest.publish.reading import reading
-from digest.store import articles, gaps
+from digest.store import articles, gaps, health
 from digest.store.database import Store
 from digest.store.gaps import Gap
 
@@ -175,7 +175,7 @@ async def grown(room: Press, paged: str = "wordpress") -> None:
     await once(room)
 
 
-@pytest.mark.parametrize("paged", ["wordpress", "names"])
+@pytest.mark.parametrize("paged", ["wordpress", "names", "hidden"])
 async def test_an_article_that_comes_late_below_the_first_page_is_read_before_an_issue(
     store: Store, tmp_path: Path, paged: str
 ) -> None:
@@ -296,6 +296,38 @@ async def test_a_page_that_fails_is_a_gap_and_what_came_before_it_is_kept(
         assert collected.error == ""
         assert gap(room) == Gap(said=collected.gap, at=room.clock())
         assert not vanished(room)
+
+
+async def test_a_page_that_leaves_articles_out_is_a_gap_and_says_which(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room)
+        burst(room, 5)
+        whole = room.site.answer("/feed?paged=2", {}).body
+        nameless = whole.replace(b"</channel>", b"<item><title>Whose?</title></item></channel>")
+        room.site.answers["/feed?paged=2"] = Answer(body=nameless)
+        collected = await once(room)
+        [said] = collected.complaints
+        assert said.startswith(f"{room.site.feed_url}?paged=2: 1 of 5 items")
+        assert said in collected.gap
+        assert len(known(room)) == PER_PAGE + 5
+        assert not vanished(room)
+        room.site.answers.clear()
+        assert (await once(room)).gap == ""
+
+
+async def test_what_is_wrong_with_a_further_page_is_told(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        await ready(room)
+        burst(room, 5)
+        page = room.site.answer("/feed?paged=2", {}).body
+        room.site.answers["/feed?paged=2"] = Answer(body=b"<b>Warning</b>: in a.php on line 3\n" + page)
+        collected = await once(room)
+        [said] = collected.complaints
+        assert said.startswith(f"{room.site.feed_url}?paged=2: ")
+        assert collected.gap == ""
+        with store.read() as session:
+            [feed] = health.health(session, [room.site.feed_url])
+        assert feed.complaints == said
 
 
 @pytest.mark.parametrize("more", [0, 2, 9])

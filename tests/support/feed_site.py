@@ -71,7 +71,8 @@ class FeedSite:
         self.per_page = 0
         """How many items a feed lists, the newest; 0 lists all."""
         self.paged = ""
-        """Where the others are: under `?paged=2` as with `wordpress`, where it `names` them, or nowhere."""
+        """Where the others are: under `?paged=2` as with `wordpress`, which may be `hidden`, where it `names`
+        them, or nowhere."""
         self.taken_down: set[str] = set()
         self._pages: dict[str, Story] = {}
 
