@@ -6,8 +6,9 @@ of empty lines.
 """
 
 import asyncio
+import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import structlog
 
@@ -55,21 +56,26 @@ class Door:
         self._local, _, self._domain = address.lower().rpartition("@")
         self._separator, self._take = separator, take
         self._sessions: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Lock()
+        """One is booked at a time: a flood must not take every thread of the process."""
 
-    async def serve(self, place: Listener, stop: asyncio.Event) -> None:
-        """Listen until `stop` is set. Raises InboxError where it cannot."""
+    @contextlib.asynccontextmanager
+    async def opened(self, place: Listener) -> AsyncIterator[None]:
+        """Listen for as long as the context lasts. Raises InboxError where that cannot be."""
         try:
             server = await asyncio.start_server(self._welcome, place.host, place.port, limit=CHUNK)
         except OSError as error:
-            raise InboxError(
-                f"[bounces] lmtp: cannot listen on {place.host}:{place.port}: {error.strerror}."
-            ) from error
+            where = f"{place.host}:{place.port}"
+            raise InboxError(f"[bounces] lmtp: cannot listen on {where}: {error.strerror}.") from error
         async with server:
-            await stop.wait()
-        for session in self._sessions:
-            session.cancel()
-        if self._sessions:
-            await asyncio.wait(self._sessions)
+            try:
+                yield
+            finally:
+                server.close()
+                for session in self._sessions:
+                    session.cancel()
+                if self._sessions:
+                    await asyncio.wait(self._sessions)
 
     def is_for_us(self, recipient: str) -> bool:
         """Say whether mail to this address is ours to read."""
@@ -81,7 +87,8 @@ class Door:
     async def taken(self, mail: bytes, recipients: tuple[str, ...]) -> str:
         """Give the reply to a whole mail."""
         try:
-            await asyncio.to_thread(self._take, mail, recipients)
+            async with self._turn:
+                await asyncio.to_thread(self._take, mail, recipients)
         except DigestError as error:
             log.warning("lmtp.put_off", reason=str(error))
             return "451 4.3.0 It cannot be booked now"
@@ -122,8 +129,8 @@ class _Session:
             "MAIL": self._mail,
             "RCPT": self._rcpt,
             "RSET": self._rset,
-            "NOOP": lambda _: "250 2.0.0 Yes",
-            "QUIT": lambda _: GOODBYE,
+            "NOOP": self._noop,
+            "QUIT": self._quit,
         }
         await self._say("220 digest")
         while True:
@@ -131,7 +138,7 @@ class _Session:
             if verb.upper() == "DATA":
                 await self._data()
                 continue
-            reply = verbs.get(verb.upper(), lambda _: "500 5.5.2 What?")(rest.strip())
+            reply = verbs.get(verb.upper(), self._unknown)(rest.strip())
             await self._say(reply)
             if reply == GOODBYE:
                 return
@@ -185,6 +192,15 @@ class _Session:
     def _rset(self, _: str) -> str:
         self._forget()
         return "250 2.0.0 Yes"
+
+    def _noop(self, _: str) -> str:
+        return "250 2.0.0 Yes"
+
+    def _quit(self, _: str) -> str:
+        return GOODBYE
+
+    def _unknown(self, _: str) -> str:
+        return "500 5.5.2 What?"
 
     def _forget(self) -> None:
         self._has_sender, self._recipients = False, []

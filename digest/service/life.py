@@ -15,6 +15,7 @@ from digest.alerts import Alerts
 from digest.desk import Desk
 from digest.service.collecting import PATIENCE
 from digest.service.dispatch import Dispatch
+from digest.service.intake import Intake
 from digest.service.look import Look
 from digest.service.postbox import Postbox
 from digest.service.watcher import Watcher
@@ -49,6 +50,7 @@ class Service:
         self._dispatch = Dispatch(desk, alerts, wake=self._wake.set)
         self._look = Look(desk, alerts, wake=self._wake.set, patience=patience)
         self._postbox = Postbox(desk, alerts)
+        self._intake = Intake(desk, alerts)
         self._watcher = Watcher(desk, alerts, self._dispatch)
 
     async def run(self, stop: asyncio.Event, serve: Serve) -> None:
@@ -70,6 +72,8 @@ class Service:
             ending.push_async_callback(_ended, looks, seconds=self._last_look)
             post = asyncio.create_task(_and_then(self._postbox.run(stop), stop.set), name="postbox")
             ending.push_async_callback(_ended, post, seconds=self._last_look)
+            intake = asyncio.create_task(_and_then(self._intake.run(stop), stop.set), name="intake")
+            ending.push_async_callback(_ended, intake, seconds=self._last_look)
             ending.callback(self._begin_stop)
             await stop.wait()
 

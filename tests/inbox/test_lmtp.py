@@ -37,28 +37,14 @@ class Books:
 @asynccontextmanager
 async def taking(books: Books) -> AsyncIterator[int]:
     """Take mail; give the port."""
-    stop, door = asyncio.Event(), Door(BOUNCES, "+", books)
-    async with asyncio.timeout(SECONDS):
-        while True:
-            place = Listener(host="127.0.0.1", port=free_port())
-            serving = asyncio.create_task(door.serve(place, stop))
-            if await listens(place.port, serving):
-                break
-    try:
-        yield place.port
-    finally:
-        stop.set()
-        await serving
-
-
-async def listens(port: int, serving: asyncio.Task[None]) -> bool:
-    """Wait until it listens; False where somebody else was faster at the port."""
-    while not serving.done():
-        with contextlib.suppress(ConnectionRefusedError):
-            (await asyncio.open_connection("127.0.0.1", port))[1].close()
-            return not serving.done()
-        await asyncio.sleep(0)
-    return serving.exception() is None
+    door = Door(BOUNCES, "+", books)
+    while True:
+        port = free_port()
+        # Somebody else may be faster at the port.
+        with contextlib.suppress(InboxError):
+            async with door.opened(Listener(host="127.0.0.1", port=port)):
+                yield port
+                return
 
 
 class Client:
@@ -256,4 +242,14 @@ async def test_who_comes_when_all_connections_are_taken_is_sent_away() -> None:
 async def test_a_port_that_is_taken_is_named() -> None:
     async with taking(Books()) as port:
         with pytest.raises(InboxError, match=f"cannot listen on 127.0.0.1:{port}: .*in use"):
-            await Door(BOUNCES, "+", Books()).serve(Listener(host="127.0.0.1", port=port), asyncio.Event())
+            async with Door(BOUNCES, "+", Books()).opened(Listener(host="127.0.0.1", port=port)):
+                pass
+
+
+async def test_whoever_is_still_connected_at_the_end_is_cut_off() -> None:
+    async with taking(Books()) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        await reader.readline()
+    async with asyncio.timeout(SECONDS):
+        assert await reader.read() == b""
+    writer.close()

@@ -1,0 +1,213 @@
+"""Reads what came back, for as long as the service lives: a Maildir, an IMAP folder, and what comes by LMTP.
+
+Each way in goes on whatever happens to the others. What blocks runs in threads.
+"""
+
+import asyncio
+import contextlib
+import mailbox
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from digest.alerts import Alerts
+from digest.config.bounces import ImapBox, Listener
+from digest.desk import Desk
+from digest.errors import DigestError, InboxError
+from digest.inbox import imap, maildir
+from digest.inbox.lmtp import Door
+from digest.service.clerk import Clerk
+
+log = structlog.get_logger()
+
+PATIENCE = timedelta(minutes=10)
+"""How long an IMAP server may be away before anybody is told."""
+
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=10)
+"""Until an IMAP server is asked again: each time twice as long."""
+
+LOGIN_PAUSE = timedelta(minutes=30)
+"""The same once it has refused the password: it locks out whoever asks often."""
+
+LISTEN_PAUSE = timedelta(minutes=1)
+"""Until a port that was taken is tried again, and until it is looked what came by one."""
+
+UNREAD = "digest-unread"
+"""The Maildir beside config.toml for what came by LMTP and was not understood."""
+
+
+def pause_after(error: DigestError, failures: int) -> timedelta:
+    """Give how long an IMAP server is left alone, after so many failures in a row."""
+    if isinstance(error, imap.LoginError):
+        return LOGIN_PAUSE
+    return min(FIRST_PAUSE * (1 << min(failures - 1, 10)), LONGEST_PAUSE)
+
+
+class Intake:
+    """The ways in. One process has one: the one that holds the sender's role."""
+
+    def __init__(self, desk: Desk, alerts: Alerts) -> None:
+        bounces, folder = desk.settings.bounces, desk.settings.folder
+        self._ways: list[_Way] = []
+        if bounces.maildir:
+            self._ways.append(_Maildir(desk, alerts, folder / bounces.maildir))
+        if bounces.imap_box is not None:
+            self._ways.append(_Imap(desk, alerts, bounces.imap_box))
+        if bounces.listener is not None:
+            self._ways.append(_Lmtp(desk, alerts, bounces.listener, folder / UNREAD))
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Read until `stop` is set."""
+        async with asyncio.TaskGroup() as ways:
+            for way in self._ways:
+                ways.create_task(way.run(stop), name=way.source)
+            await stop.wait()
+
+
+class _Way:
+    """One way in, and what the operator hears of it."""
+
+    source: str
+    """Its name in the ledger."""
+
+    def __init__(self, desk: Desk, alerts: Alerts) -> None:
+        self._desk, self._alerts = desk, alerts
+        self._clerk = Clerk(desk, self.source)
+        self._told = 0
+        """How many of those that were not understood the operator has been told of."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        raise NotImplementedError
+
+    async def _trouble(self, error: DigestError) -> None:
+        # Its words may hold a time or a number: the trouble is the same.
+        subject = f"digest: bounces do not come in by {self.source}"
+        await self._alerts.alert(self._key, subject, str(error), self._desk.clock())
+
+    async def _well(self) -> None:
+        await self._alerts.over(self._key, self._desk.clock())
+
+    @property
+    def _key(self) -> str:
+        return f"inbox:{self.source}"
+
+    async def _tell_unread(self, folder: str) -> None:
+        """Tell of what was not understood, once a day."""
+        now, count = self._desk.clock(), self._clerk.tally.unread - self._told
+        key = f"unread:{self.source}:{now:%Y-%m-%d}"
+        if not count or key in await self._alerts.lasting(key, now):
+            return
+        self._told += count
+        await self._alerts.end(f"unread:{self.source}:", now, quietly=True)
+        what, it = ("1 mail was", "it") if count == 1 else (f"{count:,} mails were", "them")
+        text = (
+            f"{what} no bounce, no complaint and no wish to leave that we understand, and changed nobody. "
+            f"Somebody should look at {it}: {folder}."
+        )
+        await self._alerts.alert(key, f"digest: {what} not understood", text, now, once=True)
+
+    async def _pause(self, stop: asyncio.Event, span: timedelta) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), span.total_seconds())
+
+
+class _Maildir(_Way):
+    source = "maildir"
+
+    def __init__(self, desk: Desk, alerts: Alerts, path: Path) -> None:
+        super().__init__(desk, alerts)
+        self._path = path
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                await asyncio.to_thread(maildir.scan, self._path, self._clerk, stop.is_set)
+            except DigestError as error:
+                await self._trouble(error)
+            else:
+                await self._well()
+            await self._tell_unread(str(self._path / maildir.UNREAD))
+            await self._pause(stop, self._desk.settings.bounces.every)
+
+
+class _Imap(_Way):
+    source = "imap"
+
+    def __init__(self, desk: Desk, alerts: Alerts, place: ImapBox) -> None:
+        super().__init__(desk, alerts)
+        self._place = place
+        self._failures = 0
+        self._failing_since: datetime | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            pause = self._desk.settings.bounces.every
+            try:
+                async with self._session() as session:
+                    await self._follow(session, stop)
+            except DigestError as error:
+                self._failures += 1
+                pause = pause_after(error, self._failures)
+                await self._failed(error)
+            await self._pause(stop, pause)
+
+    async def _failed(self, error: DigestError) -> None:
+        """Tell of it where it does not pass: a server may begin anew at any time."""
+        now = self._desk.clock()
+        self._failing_since = self._failing_since or now
+        log.warning("imap.failed", failures=self._failures, reason=str(error))
+        passes = type(error) is InboxError and now - self._failing_since < PATIENCE
+        if not passes:
+            await self._trouble(error)
+
+    @contextlib.asynccontextmanager
+    async def _session(self) -> AsyncIterator[imap.Session]:
+        password = self._desk.settings.bounces.imap_password.get_secret_value()
+        session = await asyncio.to_thread(imap.Session, self._place, password)
+        try:
+            yield session
+        finally:
+            await asyncio.to_thread(session.close)
+
+    async def _follow(self, session: imap.Session, stop: asyncio.Event) -> None:
+        """Read what is there, and what comes while the server tells of it."""
+        while not stop.is_set():
+            await asyncio.to_thread(session.scan, self._clerk, stop.is_set)
+            self._failures, self._failing_since = 0, None
+            await self._well()
+            await self._tell_unread(f"{imap.UNREAD} of {self._place.user} at {self._place.host}")
+            if not session.can_idle:
+                return
+            await asyncio.to_thread(session.idle, stop.is_set)
+
+
+class _Lmtp(_Way):
+    source = "lmtp"
+
+    def __init__(self, desk: Desk, alerts: Alerts, place: Listener, unread: Path) -> None:
+        super().__init__(desk, alerts)
+        self._place, self._unread = place, unread
+
+    async def run(self, stop: asyncio.Event) -> None:
+        bounces = self._desk.settings.bounces
+        door = Door(bounces.address, bounces.separator, self._take)
+        while not stop.is_set():
+            try:
+                async with door.opened(self._place):
+                    await self._well()
+                    while not stop.is_set():
+                        await self._tell_unread(str(self._unread))
+                        await self._pause(stop, LISTEN_PAUSE)
+            except DigestError as error:
+                await self._trouble(error)
+                await self._pause(stop, LISTEN_PAUSE)
+
+    def _take(self, mail: bytes, recipients: tuple[str, ...]) -> None:
+        if self._clerk(mail, recipients):
+            return
+        try:
+            mailbox.Maildir(self._unread).add(mail)
+        except OSError as error:
+            raise InboxError(f"{self._unread} cannot be written: {error.strerror}.") from error
