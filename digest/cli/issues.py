@@ -17,7 +17,8 @@ from digest.desk import Desk
 from digest.errors import IssueError
 from digest.model import Counts, Issue, IssueState
 from digest.publish.parts import to_edit
-from digest.store import issues, revisions
+from digest.rates import percent
+from digest.store import issues, received, revisions
 from digest.store.headway import headway
 
 Slot = Annotated[
@@ -137,6 +138,9 @@ def _show(desk: Desk, issue: Issue, *, as_json: bool) -> None:
     if issue.audience:
         say()
         facts((name, found[name]) for name in COUNTS if found[name] or name in {"audience", "accepted"})
+    if came := _came_back(found):
+        say()
+        facts(came)
     if pace := _pace(found):
         say()
         facts(pace)
@@ -157,7 +161,9 @@ def told(session: Session, issue: Issue, now: datetime) -> dict[str, Any]:
     """Give everything about an issue that a script may want, flat."""
     rendering = issues.latest_rendering(session, issue.id)
     going = headway(session, issue, now)
-    amended = revisions.accepted(session, issue.id) if issue.revision > 1 else {1: going.counts.accepted}
+    back = received.by_issue(session, [issue.id])[issue.id]
+    accepted = going.counts.accepted
+    amended = revisions.accepted(session, issue.id) if issue.revision > 1 else {1: accepted}
     return {
         "id": issue.id,
         "newsletter": issue.newsletter,
@@ -170,6 +176,12 @@ def told(session: Session, issue: Issue, now: datetime) -> dict[str, Any]:
         "articles": issues.included(session, issue.id),
         "audience": issue.audience,
         **asdict(going.counts),
+        "bounced": back.hard,
+        "bounced_soft": back.soft,
+        "bounced_ours": back.ours,
+        "complained": back.complained,
+        "bounce_rate": back.hard / accepted if accepted else None,
+        "complaint_rate": back.complained / accepted if accepted else None,
         "rate": going.rate,
         "seconds_left": going.seconds_left,
         "deferred": going.deferred,
@@ -198,6 +210,21 @@ def _times(issue: Issue, zone: str) -> list[tuple[str, str]]:
         ("finished", issue.finished_at),
     )
     return [(name, moment(when, zone)) for name, when in times if when]
+
+
+def _came_back(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """Tell what came back since, as far as anything did."""
+    told = [
+        ("bounced", found["bounced"], found["bounce_rate"]),
+        ("complained", found["complained"], found["complaint_rate"]),
+        ("soft", found["bounced_soft"], None),
+        ("ours", found["bounced_ours"], None),
+    ]
+    return [
+        (name, f"{count:,}" if rate is None else f"{count:,} ({percent(rate)} of the accepted)")
+        for name, count, rate in told
+        if count
+    ]
 
 
 def _pace(found: dict[str, Any]) -> list[tuple[str, str]]:

@@ -211,17 +211,7 @@ def why(
         say()
         table(
             ("id", "came back", "issue", "what"),
-            (
-                (
-                    one.id,
-                    moment(one.at, zone),
-                    whom.slot,
-                    f"{_what(one, whom)}: {whom.evidence or whom.reason}",
-                )
-                for one in case.returned
-                for whom in one.recipients
-                if whom.email == (reader.email if reader else "")
-            ),
+            (row for one in case.returned for row in in_rows(one, reader.email if reader else "", zone)),
             numbers=("id",),
         )
     if case.refusals:
@@ -232,6 +222,15 @@ def why(
         )
     say()
     say(_advice(reader, case))
+
+
+def in_rows(one: Returned, email: str, zone: str) -> Iterator[tuple[object, ...]]:
+    """Give a row for each time that something names a reader."""
+    for whom in one.recipients:
+        if whom.email == email:
+            said = whom.evidence or whom.reason
+            what = _what(one, whom)
+            yield one.id, moment(one.at, zone), whom.slot, f"{what}: {said}" if said else what
 
 
 def _against(reader: Subscriber | None, case: Case, zone: str) -> Iterator[tuple[str, object]]:

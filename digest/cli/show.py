@@ -10,6 +10,7 @@ import typer
 from digest.cli.context import open_desk
 from digest.cli.output import emit_json, facts, moment, say, table, tell
 from digest.cli.reader import AsJson, meant
+from digest.cli.returns import in_rows
 from digest.errors import DigestError
 from digest.model import Subscriber
 from digest.store import history
@@ -55,6 +56,13 @@ def show(
         table(
             ("newsletter", "slot", "delivery", "at", "the relay said"),
             ((d.newsletter, d.slot, d.state, moment(d.at, zone), d.reply) for d in held.deliveries),
+        )
+    if held.returned:
+        say()
+        table(
+            ("id", "came back", "issue", "what"),
+            (row for one in held.returned for row in in_rows(one, reader.email, zone)),
+            numbers=("id",),
         )
     if held.events:
         say()

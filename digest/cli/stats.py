@@ -10,11 +10,16 @@ import typer
 from digest.cli.context import open_desk
 from digest.cli.output import counted, emit_json, facts, say, table
 from digest.model import Issue
+from digest.rates import percent
 from digest.store.leavings import Leaving
+from digest.store.received import Returns
 from digest.store.stats import IssueStats, Stats, summary
 
 NUMBERS = ("audience", "accepted", "refused", "expired", "unknown", "withdrawn", "open", "left")
 ALWAYS = ("audience", "accepted")
+
+MOST_DOMAINS = 10
+"""How many are shown, those from which most came; a script gets all."""
 WEEK = 7
 
 
@@ -54,6 +59,9 @@ def stats(
     if found.leavings:
         say()
         _show_leavings(found.leavings)
+    if found.returns.domains:
+        say()
+        _show_returns(found.returns)
     if found.issues:
         say()
         _show_issues(found.issues)
@@ -72,6 +80,26 @@ def _issue(one: Leaving) -> str:
     return f"{one.slot} ({one.extra})" if one.extra else one.slot
 
 
+def _show_returns(returns: Returns) -> None:
+    """Show what came back beside what was refused at once: from where, and why."""
+    names = ("refused", "hard", "soft", "ours", "complaints")
+    figures = [
+        (one.refused, one.received.hard, one.received.soft, one.received.ours, one.received.complained)
+        for one in returns.domains
+    ]
+    rows = [(one.domain, *numbers) for one, numbers in zip(returns.domains, figures, strict=True)]
+    if len(rows) > MOST_DOMAINS:
+        others = (sum(column) for column in zip(*figures[MOST_DOMAINS:], strict=True))
+        rows = [*rows[:MOST_DOMAINS], (f"{len(rows) - MOST_DOMAINS:,} others", *others)]
+    table(("domain", *names), rows, numbers=names)
+    say()
+    table(
+        ("what", "times", "reason"),
+        ((one.what, one.count, one.reason) for one in returns.reasons),
+        numbers=("times",),
+    )
+
+
 def _show_issues(issues: Sequence[IssueStats]) -> None:
     """Show a row an issue; what is nought in all of them has no column."""
     figures = [
@@ -84,6 +112,20 @@ def _show_issues(issues: Sequence[IssueStats]) -> None:
         for one, row in zip(issues, figures, strict=True)
     )
     table(("newsletter", "slot", "state", *shown), rows, numbers=shown)
+    if came := [one for one in issues if one.received.total]:
+        say()
+        names = ("bounced", "soft", "ours", "complained")
+        table(("newsletter", "slot", *names), map(_came_back, came), numbers=names)
+
+
+def _came_back(one: IssueStats) -> tuple[object, ...]:
+    """Give a row of what came back of an issue, with the shares by which providers judge."""
+    back, accepted = one.received, one.counts.accepted
+    hard, complained = (
+        f"{count:,} ({percent(count / accepted)})" if count and accepted else count
+        for count in (back.hard, back.complained)
+    )
+    return one.issue.newsletter, _slot(one.issue), hard, back.soft, back.ours, complained
 
 
 def _slot(issue: Issue) -> str:
@@ -102,6 +144,10 @@ def _told(found: Stats) -> dict[str, object]:
                 **asdict(one.counts),
                 "left": one.left,
                 "views": one.views,
+                "bounced": one.received.hard,
+                "bounced_soft": one.received.soft,
+                "bounced_ours": one.received.ours,
+                "complained": one.received.complained,
                 "started_at": one.issue.started_at,
                 "finished_at": one.issue.finished_at,
             }
@@ -111,4 +157,5 @@ def _told(found: Stats) -> dict[str, object]:
         "days": [{"day": day.day.isoformat(), "joined": day.joined, "left": day.left} for day in found.days],
         "leavings": found.leavings,
         "looks": found.looks,
+        "returns": found.returns,
     }

@@ -1,14 +1,18 @@
 """Reports: what an issue came to, in the words of a mail to the operator."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+
+from sqlmodel import Session
 
 from digest.desk import Desk
 from digest.model import Counts, Decision, DeliveryState, Issue, IssueState
+from digest.rates import percent
 from digest.spans import spelled
 from digest.store import endings, issues, revisions, watch
 from digest.store.endings import Ending
+from digest.store.received import Received, by_issue
 
 MOST_LINES = 10
 """Of reasons, and of articles: a report is read at a glance."""
@@ -36,6 +40,8 @@ class Told:
     left: int
     left_before: tuple[str, int] | None
     """The slot of the issue before, and how many have left by its links."""
+    back_before: tuple[str, int, Received] | None
+    """Its slot, how many were accepted, and what has come back of it since: bounces come late."""
     revisions: dict[int, int]
     endings: Sequence[Ending]
     carried: Sequence[str]
@@ -48,7 +54,7 @@ def counts(desk: Desk, issue: Issue) -> Counts:
 
 
 def report(desk: Desk, issue: Issue) -> tuple[str, str]:
-    """Give the subject and text of an issue's report, and note that it was made: one is made of each end."""
+    """Give the subject and text of an issue's report."""
     told = _told(desk, issue)
     name = issues.name(issue)
     if issue.state is not IssueState.SENT:
@@ -61,9 +67,17 @@ def report(desk: Desk, issue: Issue) -> tuple[str, str]:
     return f"{name}: {told.counts.accepted:,} of {issue.audience:,} accepted", "\n".join(lines) + "\n"
 
 
-def _told(desk: Desk, issue: Issue) -> Told:
-    with desk.store.write() as session:
+def reported(desk: Desk, issue: Issue) -> Callable[[Session], None]:
+    """Give what notes that a report was made, in the transaction in which it is kept: one of each end."""
+
+    def mark(session: Session) -> None:
         issues.note(session, issue, watch.REPORTED, desk.clock())
+
+    return mark
+
+
+def _told(desk: Desk, issue: Issue) -> Told:
+    with desk.store.read() as session:
         rendering = issues.latest_rendering(session, issue.id)
         before = issues.before(session, issue)
         return Told(
@@ -71,6 +85,7 @@ def _told(desk: Desk, issue: Issue) -> Told:
             counts=issues.counts(session, issue.id),
             left=issues.left(session, issue.id),
             left_before=(before.slot, issues.left(session, before.id)) if before else None,
+            back_before=_back(session, before) if before else None,
             revisions=revisions.accepted(session, issue.id) if issue.revision > 1 else {},
             endings=endings.endings(session, issue.id),
             carried=[
@@ -79,6 +94,11 @@ def _told(desk: Desk, issue: Issue) -> Told:
                 if link.decision is Decision.CARRIED
             ],
         )
+
+
+def _back(session: Session, issue: Issue) -> tuple[str, int, Received]:
+    accepted = issues.counts(session, issue.id).accepted
+    return issue.slot, accepted, by_issue(session, [issue.id])[issue.id]
 
 
 def _figures(issue: Issue, told: Told) -> Iterator[str]:
@@ -94,10 +114,19 @@ def _figures(issue: Issue, told: Told) -> Iterator[str]:
     yield f"Left        {told.left:,}"
     if told.left_before:
         yield f"            {told.left_before[1]:,} by the issue before, {told.left_before[0]}"
+    if told.back_before:
+        yield from _came_back(*told.back_before)
     for revision, count in told.revisions.items():
         yield f"Revision {revision}  {count:,} accepted"
     if issue.started_at and issue.finished_at:
         yield f"Took        {spelled(issue.finished_at - issue.started_at)}"
+
+
+def _came_back(slot: str, accepted: int, back: Received) -> Iterator[str]:
+    """Tell what came back of an issue, in shares of what was accepted."""
+    for name, count in (("Bounced", back.hard), ("Complained", back.complained)):
+        if count and accepted:
+            yield f"{name:<12}{count:,} of the issue before, {slot} ({percent(count / accepted)})"
 
 
 def _reasons(found: Sequence[Ending]) -> Iterator[str]:

@@ -8,7 +8,9 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from digest.model import Channel, DeliveryState
+from digest.store import returns
 from digest.store.reader_tables import AddressChangeRow, ReaderMailRow
+from digest.store.returns import Filter, Returned
 from digest.store.tables import DELIVERY, DELIVERY_REPLY, EVENT, ISSUE, SubscriberRow, SubscriptionRow
 
 
@@ -74,6 +76,8 @@ class History:
     memberships: tuple[Membership, ...]
     events: tuple[Happening, ...]
     deliveries: tuple[Mailed, ...]
+    returned: tuple[Returned, ...]
+    """What came back from the reader's mailbox, or its provider."""
     mails: tuple[Alone, ...]
 
 
@@ -100,6 +104,7 @@ def read(session: Session, subscriber_id: int, *, limit: int | None = None) -> H
         memberships=_memberships(session, subscriber_id),
         events=_events(session, subscriber_id, limit),
         deliveries=deliveries(session, subscriber_id, limit),
+        returned=tuple(returns.listing(session, Filter(subscriber_id=subscriber_id), limit)),
         mails=_mails(session, subscriber_id),
     )
 

@@ -41,6 +41,9 @@ class Received:
         return self.hard + self.soft + self.ours + self.complained
 
 
+NOTHING = Received()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Domain:
     """What a recipient domain sent back, and what it refused at once."""
@@ -52,7 +55,7 @@ class Domain:
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """Why, and how often. `what` is `refused`, a verdict, or `complaint`."""
+    """Why, and how often. `what` is `refused`, a verdict, or `complained`."""
 
     what: str
     reason: str
@@ -115,7 +118,7 @@ def by_domain(
 def by_issue(session: Session, issue_ids: Collection[int]) -> dict[int, Received]:
     """Count what came back by issue."""
     counted = by_domain(session, issue_ids)
-    return {issue_id: sum(domains.values(), Received()) for issue_id, domains in counted.items()}
+    return {issue_id: sum(domains.values(), NOTHING) for issue_id, domains in counted.items()}
 
 
 def returns(session: Session, since: datetime, until: datetime, newsletter: str = "") -> Returns:
@@ -124,7 +127,7 @@ def returns(session: Session, since: datetime, until: datetime, newsletter: str 
     refused, whys = _refusals(session, since, until, of_it)
     came, more = _came(session, since, until, of_it)
     domains = [
-        Domain(domain=name, refused=refused[name], received=came.get(name, Received()))
+        Domain(domain=name, refused=refused[name], received=came.get(name, NOTHING))
         for name in {*refused, *came}
     ]
     reasons = [
@@ -146,13 +149,14 @@ def _came(
         sa.select(RETURNED_ABOUT.c.domain, what, reason)
         .select_from(BOTH.outerjoin(ISSUE, ISSUE.c.id == RETURNED_ABOUT.c.issue_id))
         .where(RETURNED.c.at >= since, RETURNED.c.at < until, *of_it)
+        .where(RETURNED_ABOUT.c.proof.not_in(("forged", "contradictory")))
         .subquery()
     )
     query = sa.select(*told.c, sa.func.count().label("mails")).where(told.c.what.is_not(None))
     domains: dict[str, Received] = {}
     whys: Counter[tuple[str, str]] = Counter()
     for row in session.connection().execute(query.group_by(*told.c)):
-        domains[row.domain] = domains.get(row.domain, Received()) + Received(**{row.what: row.mails})
+        domains[row.domain] = domains.get(row.domain, NOTHING) + Received(**{row.what: row.mails})
         whys[row.what, row.reason] += row.mails
     return domains, whys
 

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from digest.model import Counts, DeliveryState, Issue, IssueState, SubscriberState
-from digest.store import issues, newaddress, subscribers
+from digest.store import issues, newaddress, received, subscribers
 from digest.store.leavings import DEPARTURES, Leaving, Looks, leavings, looks
+from digest.store.received import NOTHING, Received, Returns
 from digest.store.tables import BATCH, DELIVERY, DELIVERY_REPLY, EVENT, ISSUE
 
 _ARRIVALS = ("subscriber.added", "subscriber.joined", "subscriber.returned")
@@ -31,6 +32,8 @@ class IssueStats:
     """Readers who left by a link of this issue."""
     views: int = 0
     """Readers whose unsubscribe page was fetched, which scanners do too: it means something in bulk only."""
+    received: Received = NOTHING
+    """How many readers' copies came back."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +56,8 @@ class Stats:
     """Who left in these days, the most first."""
     looks: Looks
     """How often the page of an unsubscribe link was only looked at in these days."""
+    returns: Returns
+    """What came back in these days, and what was refused at once."""
 
 
 def summary(
@@ -65,6 +70,7 @@ def summary(
     shown = issues.listing(session, newsletter=newsletter, limit=latest)
     left = _readers(session, "subscriber.left", shown)
     views = _readers(session, "unsubscribe.viewed", shown)
+    back = received.by_issue(session, [issue.id for issue in shown])
     starts = _starts(now.astimezone(zone).date(), zone, days)
     return Stats(
         issues=tuple(
@@ -73,6 +79,7 @@ def summary(
                 counts=issues.counts(session, issue.id),
                 left=left.get(issue.id, 0),
                 views=views.get(issue.id, 0),
+                received=back[issue.id],
             )
             for issue in shown
         ),
@@ -80,6 +87,7 @@ def summary(
         days=_days(session, starts, newsletter),
         leavings=leavings(session, starts[0], starts[-1], newsletter),
         looks=looks(session, starts[0], starts[-1], newsletter),
+        returns=received.returns(session, starts[0], starts[-1], newsletter),
     )
 
 

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,35 @@ def test_before_anything_has_come_back_the_list_says_how_it_does(tmp_path: Path)
     site = Site(tmp_path).begin()
     assert "docs/bounces.md" in site.digest("bounces", "list").out
     assert json.loads(site.digest("bounces", "list", "--json").out) == []
+
+
+def test_an_issue_shows_what_came_back_with_the_shares_of_what_was_accepted(site: Site) -> None:
+    lines = site.digest("issues", "show", SLOT).out.splitlines()
+    assert "bounced     1 (33.33 % of the accepted)" in lines
+    assert "complained  1 (33.33 % of the accepted)" in lines
+    assert "soft        1" in lines
+    told = json.loads(site.digest("issues", "show", SLOT, "--json").out)
+    assert (told["bounced"], told["bounced_soft"], told["bounced_ours"], told["complained"]) == (1, 1, 0, 1)
+    assert told["bounce_rate"] == told["complaint_rate"] == 1 / 3
+    site.frozen("2026-11-25T07:00")
+    waits = site.digest("issues", "show", "2026-11-25").out
+    assert "bounced" not in waits
+
+
+def test_stats_tell_what_came_back_by_issue_domain_and_reason(site: Site) -> None:
+    with site.write() as session:
+        came_back(session, datetime.now(UTC), [2, 3], issue_id=1, domain="today.example", reason="no host")
+    rows = [line.split() for line in site.digest("stats", env={"COLUMNS": "80"}).out.splitlines()]
+    assert ["daily", SLOT, "3", "(100.00", "%)", "1", "0", "1", "(33.33", "%)"] in rows
+    assert ["today.example", "0", "2", "0", "0", "0"] in rows
+    assert ["hard", "2", "no", "host"] in rows
+    told = json.loads(site.digest("stats", "--json").out)
+    assert (told["issues"][0]["bounced"], told["issues"][0]["complained"]) == (3, 1)
+    assert {"what": "hard", "reason": "no host", "count": 2} in told["returns"]["reasons"]
+
+
+def test_a_reader_is_shown_with_what_came_back(site: Site) -> None:
+    said = site.digest("subscribers", "show", READERS[2]).out
+    assert "soft bounce: 550 5.1.1 User unknown" in said
+    told = json.loads(site.digest("subscribers", "show", READERS[0], "--json").out)
+    assert [one["recipients"][0]["effect"] for one in told["returned"]] == ["suppressed"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from press import EVE, NEXT, ON_SQLITE, SLOT, Press, press
+from returned_scene import came_back
 from smtp_server import Bad, SmtpServer
 
 from digest.desk import Desk
@@ -218,3 +219,18 @@ async def test_an_outbox_in_the_way_is_told_and_nobody_was_mailed(store: Store, 
         (tmp_path / "outbox").write_text("in the way", encoding="utf-8")
         with pytest.raises(DigestError, match="Nobody was mailed"):
             rehearse(desk, newsletter, SLOT.name, made.rendering)
+
+
+@ON_SQLITE
+async def test_it_tells_what_came_back_of_the_issue_before(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path) as room:
+        desk = room.desk()
+        before = await sent(room, desk)
+        with store.write() as session:
+            came_back(session, room.clock(), [1, 2], issue_id=before.id)
+            came_back(session, room.clock(), [3], issue_id=before.id, kind="complaint")
+        room.publish("second-day")
+        room.clock.now = NEXT.instant
+        _, text = report(desk, await sent(room, desk, NEXT))
+        assert f"Bounced     2 of the issue before, {SLOT.name} (66.67 %)\n" in text
+        assert f"Complained  1 of the issue before, {SLOT.name} (33.33 %)\n" in text

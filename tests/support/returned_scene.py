@@ -32,7 +32,12 @@ def came_back(
         values = {"key": f"test:{next(_numbers)}", "at": at, "source": "maildir", "kind": kind, "raw": raw}
         insert = RETURNED.insert().values(**values, reason="").returning(RETURNED.c.id)
         made.append(int(session.connection().execute(insert).scalar_one()))
-        about = {"returned_id": made[-1], "place": 0, "subscriber_id": reader, "issue_id": issue_id}
+        about: dict[str, object] = {
+            "returned_id": made[-1],
+            "place": 0,
+            "subscriber_id": reader,
+            "issue_id": issue_id,
+        }
         about |= {"domain": domain, "verdict": verdict, "status": "", "reason": reason}
         about |= {"evidence": evidence, "proof": proof, "effect": effect}
         session.connection().execute(RETURNED_ABOUT.insert().values(**about))
