@@ -100,7 +100,7 @@ def _region(where: re.Pattern[str], text: str) -> str:
 def verify(envelope: Envelope, pem: bytes, now: datetime) -> None:
     """Raise NotProvedError unless the envelope is signed by this certificate, which is SNS's, and lately."""
     digest = _digest(envelope.fields.text("SignatureVersion"))
-    key = _signer(pem, now)
+    key = signer(pem, now)
     try:
         signature = base64.b64decode(envelope.fields.whole("Signature"), validate=True)
         key.verify(signature, canonical(envelope), PKCS1v15(), digest)
@@ -133,8 +133,11 @@ def _digest(version: str) -> HashAlgorithm:
     raise NotProvedError("no signature")
 
 
-def _signer(pem: bytes, now: datetime) -> RSAPublicKey:
-    """Give the key of SNS's certificate: the first, with those that vouch for it after it, if any do."""
+def signer(pem: bytes, now: datetime) -> RSAPublicKey:
+    """Give the key of SNS's certificate: the first, with those that vouch for it after it, if any do.
+
+    Raises NotProvedError where it is not valid, or somebody else's.
+    """
     try:
         chain = x509.load_pem_x509_certificates(pem)
         for one, by in pairwise(chain):

@@ -130,7 +130,7 @@ class _Ses:
 
     async def events(self, headers: Headers, body: bytes, now: datetime) -> Sequence[Event]:  # noqa: ARG002 - a gate's
         envelope = await asyncio.to_thread(sns.read, body, self._topics)
-        certificate = await self._certificate(envelope.certificate_url)
+        certificate = await self._certificate(envelope.certificate_url, now)
         await asyncio.to_thread(sns.verify, envelope, certificate, now)
         if envelope.type is sns.Type.SUBSCRIPTION:
             await self._ask(sns.confirmation_url(envelope))
@@ -139,10 +139,11 @@ class _Ses:
             log.warning("hooks.unsubscribed", topic=envelope.topic)
         return ses.read(envelope)
 
-    async def _certificate(self, url: str) -> bytes:
+    async def _certificate(self, url: str, now: datetime) -> bytes:
         async with self._asking:
             if url not in self._certificates:
                 found = await self._ask(url)
+                sns.signer(found, now)  # what is none is not kept
                 while len(self._certificates) >= CERTIFICATES:
                     del self._certificates[next(iter(self._certificates))]
                 self._certificates[url] = found

@@ -87,12 +87,13 @@ class Aws:
 
     asked: list[str] = field(default_factory=list)
     answers: bool = True
+    certificate: bytes = field(default_factory=certificate)
 
     async def ask(self, url: str) -> bytes:
         self.asked.append(url)
         if not self.answers:
             raise UnansweredError("ConnectError")
-        return certificate() if url == CERTIFICATE_URL else b"<ConfirmSubscriptionResponse/>"
+        return self.certificate if url == CERTIFICATE_URL else b"<ConfirmSubscriptionResponse/>"
 
 
 @dataclass(frozen=True, kw_only=True)

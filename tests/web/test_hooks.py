@@ -166,6 +166,13 @@ async def test_a_certificate_is_fetched_once_and_what_cannot_be_proved_now_comes
     assert len(hooked.booked()) == 2
 
 
+async def test_what_is_no_certificate_is_not_kept(hooked: HookSite) -> None:
+    good, hooked.aws.certificate = hooked.aws.certificate, b"Try again later."
+    assert (await hooked.post("ses", DEAD["ses"]())).status_code == 403
+    hooked.aws.certificate = good
+    assert (await hooked.post("ses", DEAD["ses"]())).status_code == 200
+
+
 async def test_nothing_is_asked_for_a_stranger(hooked: HookSite) -> None:
     stranger = sns(ses_bounce("Permanent", "General"), TopicArn="arn:aws:sns:eu-west-1:210987654321:bounces")
     assert (await hooked.post("ses", stranger)).status_code == 403
