@@ -15,36 +15,37 @@ from digest.cli.output import NOTHING, counted, emit_json, facts, moment, plain,
 from digest.cli.reader import AsJson, address
 from digest.delivery.retry import DISABLED_SPAN, SOFT_BOUNCES, SOFT_SPAN
 from digest.errors import UsageError
+from digest.marks import Proof
 from digest.model import Subscriber, SubscriberState
 from digest.spans import spelled
-from digest.store import returns, subscribers
+from digest.store import consequences, returns, runs, subscribers
 from digest.store.returns import Case, Filter, Returned, Whom
 
 PROOFS = {
-    "verp": "by the address that it was sent to, which names the reader",
-    "link": "by the unsubscribe link of the message that it returns",
-    "message-id": "by the Message-ID of the message that it returns",
-    "provider": "by a mail service that has proved itself",
-    "address": "by the address alone, which anybody may have written",
-    "forged": "it bears a mark that is not ours: forged, so it changes nobody",
-    "contradictory": "its marks are of different readers, so it changes nobody",
-    "": "nothing tells",
+    Proof.VERP: "by the address that it was sent to, which names the reader",
+    Proof.LINK: "by the unsubscribe link of the message that it returns",
+    Proof.MESSAGE: "by the Message-ID of the message that it returns",
+    Proof.PROVIDER: "by a mail service that has proved itself",
+    Proof.ADDRESS: "by the address alone, which anybody may have written",
+    Proof.FORGED: "it bears a mark that is not ours: forged, so it changes nobody",
+    Proof.CONTRADICTORY: "its marks are of different readers, so it changes nobody",
+    Proof.NOTHING: "nothing tells",
 }
 """How it is known whose something is."""
 
 EFFECTS = {
     "": "nothing",
-    "suppressed": "the address is suppressed: never mailed again",
-    "remembered": "the address is never mailed again; no reader has changed",
-    "unsubscribed": "the reader has left all newsletters",
-    "left": "the reader has left this newsletter",
-    "asked": "the reader was mailed the link by which one leaves",
-    "soft": "counted as soft",
-    "disabled": "noted as disabled: suppressed at the second such bounce, days later",
+    consequences.SUPPRESSED: "the address is suppressed: never mailed again",
+    consequences.REMEMBERED: "the address is never mailed again; no reader has changed",
+    consequences.UNSUBSCRIBED: "the reader has left all newsletters",
+    consequences.LEFT: "the reader has left this newsletter",
+    consequences.ASKED: "the reader was mailed the link by which one leaves",
+    runs.SOFT: "counted as soft",
+    runs.DISABLED: "noted as disabled: suppressed at the second such bounce, days later",
 }
 """What something has caused."""
 
-COUNTED = {"soft": "counted", "disabled": "noted"}
+COUNTED = {runs.SOFT: "counted", runs.DISABLED: "noted"}
 """What is said of some of these in a list."""
 
 
@@ -176,11 +177,11 @@ def _facts(one: Returned, zone: str) -> Iterator[tuple[str, object]]:
 
 def _about(whom: Whom) -> Iterator[tuple[str, object]]:
     yield "whose", whom.email or f"no reader's; at {whom.domain or 'a domain that is not told'}"
-    yield "known", PROOFS.get(whom.proof, whom.proof)
+    yield "known", PROOFS[whom.proof]
     yield "issue", f"{whom.newsletter} {whom.slot}".strip()
     yield "says", f"{whom.verdict.value}: {whom.reason}" if whom.reason else whom.verdict.value
     yield "evidence", whom.evidence or whom.status
-    yield "caused", EFFECTS.get(whom.effect, whom.effect)
+    yield "caused", EFFECTS[whom.effect]
 
 
 def why(

@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from digest.address import domain
 from digest.bounce.report import Kind, Verdict
+from digest.marks import MARKS, Proof
 from digest.model import DeliveryState
 from digest.store.returned_tables import RETURNED, RETURNED_ABOUT
 from digest.store.tables import DELIVERY, DELIVERY_REPLY, ISSUE, SUBSCRIBER
@@ -82,7 +83,7 @@ IS = {
     "complained": RETURNED.c.kind == Kind.COMPLAINT.value,
 }
 
-IS_PROVED = RETURNED_ABOUT.c.proof.in_(("verp", "link", "message-id", "provider"))
+IS_PROVED = RETURNED_ABOUT.c.proof.in_([proof.value for proof in (*MARKS, Proof.PROVIDER)])
 """What nobody can have forged: a stranger's mail must stop no newsletter."""
 
 BOTH = RETURNED_ABOUT.join(RETURNED, RETURNED.c.id == RETURNED_ABOUT.c.returned_id)
@@ -149,7 +150,7 @@ def _came(
         sa.select(RETURNED_ABOUT.c.domain, what, reason)
         .select_from(BOTH.outerjoin(ISSUE, ISSUE.c.id == RETURNED_ABOUT.c.issue_id))
         .where(RETURNED.c.at >= since, RETURNED.c.at < until, *of_it)
-        .where(RETURNED_ABOUT.c.proof.not_in(("forged", "contradictory")))
+        .where(RETURNED_ABOUT.c.proof.not_in((Proof.FORGED.value, Proof.CONTRADICTORY.value)))
         .subquery()
     )
     query = sa.select(*told.c, sa.func.count().label("mails")).where(told.c.what.is_not(None))

@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from digest.address import suppression_key
 from digest.bounce.report import Kind, Verdict
+from digest.marks import Proof
 from digest.model import DeliveryState
 from digest.store.installation import permanent_key
 from digest.store.returned_tables import RETURNED, RETURNED_ABOUT
@@ -33,8 +34,7 @@ class Whom:
     status: str
     reason: str
     evidence: str
-    proof: str
-    """How it is known whose it is, in a word of `marks.Proof`."""
+    proof: Proof
     effect: str
     """What it has caused, in a word; empty: nothing."""
 
@@ -148,7 +148,7 @@ def _whom(row: sa.Row[Any]) -> Whom:
         status=row.status,
         reason=row.reason,
         evidence=row.evidence,
-        proof=row.proof,
+        proof=Proof(row.proof),
         effect=row.effect,
     )
 

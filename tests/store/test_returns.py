@@ -7,6 +7,7 @@ from ledger_scene import NOW, claim_all, readers, sending, take, turn
 from returned_scene import came_back
 
 from digest.bounce.report import Kind, Verdict
+from digest.marks import Proof
 from digest.model import DeliveryState
 from digest.store import bounces, erasure, returns, subscribers
 from digest.store.bounces import Effect, Evidence
@@ -58,7 +59,7 @@ def test_one_is_shown_with_its_reader_its_issue_and_its_text(store: Store) -> No
         assert returns.get(session, stranger + 1) is None
     [whom], [nobody] = one.recipients, other.recipients
     assert (whom.email, whom.newsletter, whom.slot) == ("reader1@ledger.example", "daily", issue.slot)
-    assert (whom.proof, whom.effect, whom.verdict) == ("verp", "suppressed", Verdict.HARD)
+    assert (whom.proof, whom.effect, whom.verdict) == (Proof.VERP, "suppressed", Verdict.HARD)
     assert (one.is_kept, other.is_kept) == (True, False)
     assert (nobody.email, nobody.slot, nobody.domain) == ("", "", "mail.example")
 
