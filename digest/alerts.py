@@ -5,12 +5,13 @@ Never raises: what cannot be told is logged, tried again, and the work goes on.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
 import structlog
+from sqlmodel import Session
 
 from digest.desk import Desk
 from digest.errors import DigestError
@@ -49,6 +50,10 @@ SECONDS = 30
 
 OWED, REPORT, PING = "owed:", "owed:report:", "owed:ping:"
 """How the keys begin of what is still to be told: of all, and of what goes by a way of its own."""
+
+
+Mark = Callable[[Session], None]
+"""Notes something in a transaction."""
 
 
 class Alerts:
@@ -95,10 +100,12 @@ class Alerts:
         await self._troubles.load(now)
         return [trouble.key for trouble in self._troubles.beginning(clean(prefix))]
 
-    async def event(self, key: str, subject: str, text: str, now: datetime) -> None:
-        """Tell of something that happened once, and is not over at any time."""
+    async def event(
+        self, key: str, subject: str, text: str, now: datetime, *, mark: Mark | None = None
+    ) -> None:
+        """Tell of something that happened once, and is not over at any time. `mark` as for a report."""
         log.error("alert", key=clean(key), subject=clean(subject))
-        await self._owe(f"{OWED}{now.isoformat()} {key}", subject, text, now)
+        await self._owe({f"{OWED}{now.isoformat()} {key}": (subject, text)}, now, mark)
 
     async def over(self, key: str, now: datetime, *, given_up: str = "", quietly: bool = False) -> None:
         """Tell that a trouble is over, if it was one. `quietly` where something else tells how it went on.
@@ -142,7 +149,7 @@ class Alerts:
                 span = f"{spelled(now - since)}, since {since:%Y-%m-%d %H:%M} UTC"
                 text = given_up or f"{subject}: that is over. It lasted {span}."
                 how = "Given up" if given_up else "Over"
-                await self._owe(_over(subject), f"{how}: {subject}", text, now)
+                await self._owe({_over(subject): (f"{how}: {subject}", text)}, now)
         await self._troubles.save()
 
     @contextlib.asynccontextmanager
@@ -157,15 +164,27 @@ class Alerts:
         else:
             await self.end(f"trouble:{what}:", clock(), calm=calm)
 
-    async def report(self, subject: str, text: str, now: datetime, *, ping: bool = True) -> None:
+    async def report(
+        self,
+        subject: str,
+        text: str,
+        now: datetime,
+        *,
+        ping: bool = True,
+        mark: Mark | None = None,
+    ) -> None:
         """Tell how an issue ended, and `ping` where it went right: silence is never success.
 
         The command is run where the mail fails: what refuses it may have refused the issue's last readers.
+        `mark` notes in the ledger that this was reported, in the transaction in which it is kept until it has
+        reached anybody. Where that fails, nothing is told: whoever finds no mark reports anew.
         """
+        owed = {}
         if self._alerts.to and self._telling.speaks:
-            await self._owe(f"{REPORT}{now.isoformat()} {subject}", subject, text, now)
+            owed[f"{REPORT}{now.isoformat()} {subject}"] = (subject, text)
         if ping and self._alerts.ping_url:
-            await self._owe(f"{PING}{now.isoformat()}", "ping", "", now)
+            owed[f"{PING}{now.isoformat()}"] = ("ping", "")
+        await self._owe(owed, now, mark)
 
     async def catch_up(self, now: datetime) -> None:
         """Try again what reached nobody, also before a restart."""
@@ -185,11 +204,25 @@ class Alerts:
         )
         return [attempt for attempts in await asyncio.gather(*ways) for attempt in attempts]
 
-    async def _owe(self, key: str, subject: str, text: str, now: datetime) -> None:
-        """Tell something, and keep it until it has reached anybody: a restart may come before that."""
+    async def _owe(
+        self, told: Mapping[str, tuple[str, str]], now: datetime, mark: Mark | None = None
+    ) -> None:
+        """Tell subjects and texts, by keys, and keep them until they have reached anybody, over a restart."""
         await self._troubles.load(now)
-        owed = Trouble(key=_key(key), subject=clean(subject), since=now, next_at=now, text=clean(text))
-        await self._settle(owed, now)
+        owed = [
+            Trouble(key=_key(key), subject=clean(subject), since=now, next_at=now + AGAIN, text=clean(text))
+            for key, (subject, text) in told.items()
+        ]
+        for one in owed:
+            self._troubles.note(one)
+        if not await self._troubles.save(mark) and mark is not None:
+            for one in owed:
+                self._troubles.drop(one.key)
+            return
+        for one in owed:
+            if await self._pay(one, now):
+                self._troubles.drop(one.key)
+                await self._troubles.save()
 
     async def _settle(self, owed: Trouble, now: datetime) -> None:
         """Tell what is owed. It is given up where it is no news any more."""

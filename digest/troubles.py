@@ -4,9 +4,11 @@ Works without a ledger, which may be what is broken.
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
+from sqlmodel import Session
 
 from digest.errors import StoreError
 from digest.store import troubles
@@ -65,17 +67,21 @@ class Troubles:
         if self._open.pop(key, None) is not None:
             self._unsaved[key] = None
 
-    async def save(self) -> None:
-        """Write what has changed. Where that fails, it is written with the next change."""
+    async def save(self, also: Callable[[Session], None] | None = None) -> bool:
+        """Write what has changed, and do something else in the same transaction; give whether that went well.
+
+        What could not be written is written with the next change.
+        """
         unsaved = dict(self._unsaved)
         try:
-            await asyncio.to_thread(self._write, unsaved)
+            await asyncio.to_thread(self._write, unsaved, also)
         except StoreError as error:
             log.warning("alert.troubles_unsaved", reason=str(error))
-            return
+            return False
         for key, value in unsaved.items():
             if self._unsaved.get(key) is value:
                 self._unsaved.pop(key, None)
+        return True
 
     def _read(self, before: datetime) -> list[Trouble]:
         with self._store.read() as session:
@@ -85,8 +91,12 @@ class Troubles:
                 troubles.purge(session, before)
         return [one for one in found if one.next_at >= before]
 
-    def _write(self, unsaved: dict[str, Trouble | None]) -> None:
+    def _write(
+        self, unsaved: dict[str, Trouble | None], also: Callable[[Session], None] | None = None
+    ) -> None:
         with self._store.write() as session:
+            if also is not None:
+                also(session)
             for key, trouble in unsaved.items():
                 if trouble is None:
                     troubles.forget(session, key)

@@ -14,7 +14,7 @@ from digest.engine.sender import Progress, Sender
 from digest.errors import DigestError, IssueError
 from digest.model import Issue, IssueState
 from digest.publish import freeze, send
-from digest.publish.report import counts, report
+from digest.publish.report import counts, report, reported
 from digest.stopping import on_stop
 from digest.store import issues, ledger
 
@@ -44,7 +44,8 @@ async def deliver(desk: Desk, newsletter: Newsletter, issue: Issue, *, wait: boo
     with desk.store.sender():
         issue = await _run(desk, await frozen(desk, newsletter, issue), wait=wait)
     if issue.state is IssueState.SENT:
-        await Alerts(desk).report(*report(desk, issue), desk.clock(), ping=issue.reached)
+        told, mark = report(desk, issue), reported(desk, issue)
+        await Alerts(desk).report(*told, desk.clock(), ping=issue.reached, mark=mark)
     _conclude(desk, issue)
 
 

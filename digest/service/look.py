@@ -13,7 +13,7 @@ from digest.duties import Act, Duty, Plan, duties, waits_for_check
 from digest.errors import IssueError
 from digest.model import Issue, IssueState, Slot
 from digest.publish import Draft, draft, freeze, rehearse
-from digest.publish.report import report
+from digest.publish.report import report, reported
 from digest.service.collecting import PATIENCE, Collecting
 from digest.service.feeds import has_passed
 from digest.service.flood import tell_of_flood
@@ -154,7 +154,8 @@ class Look:
             skipped = await asyncio.to_thread(self._skip, newsletter, slot, reason)
             if skipped is not None:
                 told = await asyncio.to_thread(report, self._desk, skipped)
-                await self._alerts.report(*told, self._desk.clock())
+                mark = reported(self._desk, skipped)
+                await self._alerts.report(*told, self._desk.clock(), mark=mark)
         elif made.issue.state is IssueState.DRAFT and newsletter.approval == "required":
             # Its approval was taken back a moment ago, or it was never given.
             return

@@ -12,7 +12,7 @@ from typing import Protocol
 from digest.alerts import Alerts, among
 from digest.desk import Desk
 from digest.model import Issue, IssueState
-from digest.publish.report import report
+from digest.publish.report import report, reported
 from digest.service.returns import Found, Returns
 from digest.store import issues, watch
 
@@ -63,11 +63,12 @@ class Watcher:
         seen = await asyncio.to_thread(self._see, now)
         for issue in seen.ended:
             subject, text = await asyncio.to_thread(report, self._desk, issue)
+            mark = reported(self._desk, issue)
             if issue.reached:
-                await self._alerts.report(subject, text, now)
+                await self._alerts.report(subject, text, now, mark=mark)
             else:
                 key = f"nobody:{issues.name(issue)}:{issue.finished_at}"
-                await self._alerts.event(key, subject, text, now)
+                await self._alerts.event(key, subject, text, now, mark=mark)
         found = {one.key: one for issue in seen.unfinished for one in self._troubles(issue, seen, now)}
         for one in found.values():
             if one.text:

@@ -10,11 +10,13 @@ import sqlalchemy as sa
 from feed_site import feed_site
 from press import ON_SQLITE, Press, press, utc
 from smtp_server import Bad, SmtpServer
+from sqlmodel import Session
 
 from digest.alerts import AGAIN, CALM, LATEST, REPEAT, Alerts
-from digest.errors import RenderError
+from digest.errors import RenderError, StoreError
 from digest.store import troubles
 from digest.store.database import Store
+from digest.store.troubles import Trouble
 
 NOW = utc("2026-11-24 12:00")
 HOUR = timedelta(hours=1)
@@ -123,6 +125,29 @@ async def test_what_reached_nobody_is_told_after_a_restart(store: Store, tmp_pat
         ]
         assert "It was late." in room.letters[2].get_content()
         assert room.pings == 2
+
+
+@ON_SQLITE
+async def test_a_report_is_kept_with_its_mark_or_neither_is_and_nobody_is_told(room: Press) -> None:
+    def note(session: Session) -> None:
+        marked = Trouble(key="marked", subject="marked", since=NOW, next_at=NOW)
+        troubles.keep(session, marked)
+
+    def fail(session: Session) -> None:
+        note(session)
+        raise StoreError("The disk is full.")
+
+    told = alerts(room)
+    await told.report("daily is sent", "All of them.", NOW, mark=fail)
+    await told.event("nobody:x", "daily reached nobody", "None of them.", NOW, mark=fail)
+    await told.catch_up(NOW + AGAIN)
+    assert (room.told, room.pings) == ([], 0)
+    with room.store.read() as session:
+        assert troubles.listing(session) == []
+    room.relay.bad.append(Bad(at="mail", how="451 4.3.0 no"))
+    await told.report("daily is sent", "All of them.", NOW, mark=note)
+    with room.store.read() as session:
+        assert {one.subject for one in troubles.listing(session)} == {"marked", "daily is sent"}
 
 
 @ON_SQLITE

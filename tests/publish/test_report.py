@@ -13,7 +13,7 @@ from digest.desk import Desk
 from digest.errors import DigestError
 from digest.model import Channel, DeliveryState, Issue, IssueState, Recipient, Slot
 from digest.publish import collect, draft, freeze, rehearse, send
-from digest.publish.report import counts, report
+from digest.publish.report import counts, report, reported
 from digest.store import issues, subscribers, watch
 from digest.store.database import Store
 from digest.store.subscribers import Visit
@@ -182,7 +182,8 @@ async def test_each_end_is_reported_once(store: Store, tmp_path: Path) -> None:
         with store.read() as session:
             assert watch.unreported(session, room.clock() - day) == [issue]
             assert watch.unreported(session, room.clock() + day) == []
-        report(desk, issue)
+        with store.write() as session:
+            reported(desk, issue)(session)
         with store.read() as session:
             assert watch.unreported(session, room.clock() - day) == []
 
