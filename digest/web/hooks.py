@@ -4,7 +4,7 @@ Who is refused is not told why: the log has it, without anything of what was pos
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
@@ -20,17 +20,28 @@ from digest.web import dress
 from digest.web.asking import UnansweredError
 from digest.web.gates import Hooks, gates
 from digest.web.pages import Pages
-from digest.web.problems import faults
+from digest.web.problems import faults, problem
 
 log = structlog.get_logger()
 
 AT_ONCE = 2
 """How many requests' events are booked at a time: readers' clicks want threads and the ledger too."""
 
+TOGETHER = 50
+"""Events that are booked before another request has its turn, and before the server can stop: 0.2 s."""
+
 HELD_OCTETS = 32 * 1024 * 1024
 """Of bodies that are read or booked at a time. Whoever comes on top is to come again."""
 
 TAKEN = "Taken.\n"
+
+REFUSALS: Mapping[type[Exception], tuple[int, str]] = {
+    NotProvedError: (403, "This is not taken."),
+    UnreadableError: (400, "This cannot be read."),
+    UnansweredError: (503, "The service itself does not answer."),
+    ClientDisconnect: (400, "The body has not come."),
+}
+"""What is answered to what cannot be taken, with HTTP's status."""
 
 
 class Room:
@@ -78,25 +89,24 @@ def application(pages: Pages) -> FastAPI:
         gate = known.get(service)
         if hooks is None or gate is None:
             raise HTTPException(404, "There is no such hook.")
-        try:
-            gate.admit(request.headers)
-            async with room.body(request) as body:
-                events = await gate.events(request.headers, body, pages.clock())
+        gate.admit(request.headers)
+        async with room.body(request) as body:
+            events = await gate.events(request.headers, body, pages.clock())
+            new = 0
+            for start in range(0, len(events), TOGETHER):
                 async with turns:
-                    new = await asyncio.to_thread(book, hooks, service, events)
-        except NotProvedError as exc:
-            log.warning("hooks.refused", service=service, why=str(exc))
-            raise HTTPException(403, "This is not taken.") from exc
-        except UnreadableError as exc:
-            log.warning("hooks.unreadable", service=service, why=str(exc))
-            raise HTTPException(400, "This cannot be read.") from exc
-        except UnansweredError as exc:
-            log.warning("hooks.unanswered", service=service, why=str(exc))
-            raise HTTPException(503, "The service itself does not answer.") from exc
-        except ClientDisconnect as exc:
-            raise HTTPException(400, "The body has not come.") from exc
+                    some = events[start : start + TOGETHER]
+                    new += await asyncio.to_thread(book, hooks, service, some)
         log.info("hooks.taken", service=service, events=len(events), new=new)
         return dress.plain(TAKEN)
 
     faults(made)
+    for kind in REFUSALS:
+        made.add_exception_handler(kind, _refused)
     return made
+
+
+async def _refused(request: Request, exc: Exception) -> Response:
+    status, detail = REFUSALS[type(exc)]
+    log.warning("hooks.refused", service=request.path_params["service"], status=status, why=str(exc))
+    return problem(status, detail)
