@@ -12,8 +12,8 @@ from digest.bounce import fields, judge, whom
 from digest.bounce.judge import Judgement
 from digest.bounce.mail import OPENING, SENT_TO, STATUS_PARTS, Mail, taken_apart
 from digest.bounce.parts import READ_OCTETS, TEXT_CHARACTERS, Fields
-from digest.bounce.phrases import COMPLAINT_SUBJECT
 from digest.bounce.report import Kind, Recipient, Report, Verdict
+from digest.bounce.signs import COMPLAINT_SUBJECT
 from digest.bounce.written import bounce, written
 
 _DISPOSITIONS = ("message/disposition-notification", "message/global-disposition-notification")

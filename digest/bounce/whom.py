@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 
 from digest.address import address_key, normalise
-from digest.bounce.phrases import NOT_ABOUT, RETURNED
+from digest.bounce.signs import NOT_ABOUT, RETURNED
 from digest.errors import AddressError
 
 RECIPIENTS = 30

@@ -6,7 +6,8 @@ from digest.bounce import judge, whom
 from digest.bounce.judge import EVIDENCE_CHARACTERS
 from digest.bounce.mail import OPENING, SENT_TO, STATUS_PARTS, Mail
 from digest.bounce.parts import Fields
-from digest.bounce.phrases import (
+from digest.bounce.report import UNKNOWN, Kind, Recipient, Report, Verdict
+from digest.bounce.signs import (
     ANSWERED,
     AUTO_SUBJECT,
     CHALLENGE,
@@ -20,7 +21,6 @@ from digest.bounce.phrases import (
     UNSUBSCRIBE,
     UNSUBSCRIBE_MAILBOX,
 )
-from digest.bounce.report import UNKNOWN, Kind, Recipient, Report, Verdict
 
 
 def written(mail: Mail) -> Report:
