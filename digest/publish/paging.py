@@ -157,23 +157,27 @@ class Walk:
         `first` is where the feed's first page was found.
         """
         sought, seen, found = list(lost), set(self._found), []
-        while sought and self._pages < MOST_PAGES:
-            before = self._last
-            further = paging.further(
-                before.body, here=before.url, first=first, number=self._pages, next_url=before.next_url
-            )
-            try:
-                page = await self._read(further) if further else None
-            except FeedError:
-                break
-            if page is None or not page.guids - seen:
-                break
-            seen |= page.guids
+        # The last page that was read may have been read for what is late in it, and for nothing else.
+        page: _Page | None = self._last
+        while page is not None:
             for article in page.articles:
                 mine = [one for one in sought if paging.is_same_page(one, article)]
                 found += [article] if mine else []
                 sought = [one for one in sought if one not in mine]
+            seen |= page.guids
+            page = await self._after(page, first) if sought and self._pages < MOST_PAGES else None
+            page = page if page and page.guids - seen else None
         return tuple(found)
+
+    async def _after(self, page: _Page, first: str) -> _Page | None:
+        """Read the page after the last one; None where none comes."""
+        further = paging.further(
+            page.body, here=page.url, first=first, number=self._pages, next_url=page.next_url
+        )
+        try:
+            return await self._read(further) if further else None
+        except FeedError:
+            return None
 
     async def _turn(self, further: Further, before: _Page) -> _Page | None:
         """Read one page on; None past the end. Raises FeedError where it does not come."""

@@ -84,6 +84,19 @@ async def test_a_story_out_of_the_bin_beneath_the_pages_read_is_mailed(store: St
         assert "ferry-runs-again" in await chosen(room)
 
 
+async def test_a_story_out_of_the_bin_on_the_page_that_was_read_for_late_ones_is_mailed(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        await started(room)
+        binned = trash(room, "old-4")
+        await collect(room.desk())
+        assert "old-4" not in await chosen(room)
+        room.site.stories.append(binned)
+        room.site.taken_down.discard(binned.slug)
+        assert "old-4" in await chosen(room)
+
+
 async def test_a_story_that_its_feed_drops_stays_out_though_its_page_lives(
     store: Store, tmp_path: Path
 ) -> None:
