@@ -110,8 +110,9 @@ class Room:
         return [self.state(one) for one in self.ids]
 
     def rows(self, table: str) -> list[Any]:
+        it = metadata.tables[table]
         with self.store.read() as session:
-            return list(session.connection().execute(sa.select(metadata.tables[table])))
+            return list(session.connection().execute(sa.select(it).order_by(*it.primary_key)))
 
     def events(self, *kinds: str) -> list[tuple[str, int | None, int | None]]:
         """The events of some kinds, with whose and of which issue they are."""
@@ -132,11 +133,12 @@ class Room:
 
     def head(self, issue: int, reader: int) -> str:
         """The header of a message as it comes back, all marks in it."""
-        number = self.message_id(issue, reader)
+        number, whom = self.message_id(issue, reader), self.reader(reader)
         return (
-            f"From: The Harbour Ledger <news@ledger.example>\nTo: {self.reader(reader).email}\n"
+            f"From: The Harbour Ledger <news@ledger.example>\nTo: {whom.email}\n"
             f"Message-ID: {number}\nX-Digest-Delivery: {number}\n"
-            f"List-Unsubscribe: <{self.link(issue, reader)}>\nSubject: The ferry was late\n"
+            f"List-Unsubscribe: <{self.link(issue, reader, whom.address_version)}>\n"
+            "Subject: The ferry was late\n"
         )
 
 

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 from comeback_scene import BOUNCES, DAY, VERP, Room, address, arf, dsn, letter, move
 from ledger_scene import NOW
+from press import ON_SQLITE
 
 from digest.bounce.report import Kind, Recipient, Report, Verdict
 from digest.model import Channel, SubscriberState
@@ -122,6 +123,7 @@ CHANGES_NOBODY = sorted(
 )
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("name", CHANGES_NOBODY)
 @pytest.mark.parametrize("purpose", ["bounce", "wish"])
 def test_a_note_or_a_report_changes_nobody_whatever_address_it_comes_to(
