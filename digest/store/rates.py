@@ -5,7 +5,7 @@ little came back.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -105,14 +105,17 @@ def holding(
 
 def _rates(session: Session, issue: Issue, domains: Mapping[str, Received], known: Known) -> list[Rate]:
     """Give an issue's rates, over all and by domain, as far as there are enough to lead to anything."""
-    found = []
+    found: list[Rate] = []
     for what in What:
         by_size = sorted(((_count(what, one), name) for name, one in domains.items() if name), reverse=True)
         total = sum(_count(what, one) for one in domains.values())
         for count, domain in [(total, ""), *by_size[:MOST_DOMAINS]]:
             if counts(what, count):
                 accepted = _accepted(session, issue, domain, harmless_from(what, count), known)
-                found.append(Rate(what=what, count=count, accepted=accepted, domain=domain))
+                rate = Rate(what=what, count=count, accepted=accepted, domain=domain)
+                # Where all are of one domain, it says nothing more.
+                if replace(rate, domain="") not in found:
+                    found.append(rate)
     return found
 
 
