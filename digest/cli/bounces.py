@@ -10,7 +10,7 @@ import typer
 from digest.bounce.parts import READ_OCTETS
 from digest.bounce.read import read as report_of
 from digest.bounce.report import Report
-from digest.cli import returns, scanning
+from digest.cli import against, returns, scanning
 from digest.cli.output import json_text, say
 from digest.errors import UsageError
 
@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     group.command()(read)
     group.command()(scanning.scan)
     returns.register(group)
+    against.register(group)
     app.add_typer(group, name="bounces")
 
 

@@ -1,4 +1,4 @@
-"""`digest bounces list`, `show`, `why`: what came back and what it caused; what counts against an address."""
+"""`digest bounces list` and `show`: what came back, whose it was, and what it has caused."""
 
 import sys
 from collections.abc import Iterator
@@ -11,15 +11,12 @@ import typer
 from digest.bounce.report import Kind, Verdict
 from digest.cli import which
 from digest.cli.context import open_desk
-from digest.cli.output import NOTHING, counted, emit_json, facts, moment, plain, say, simple, table, tell
-from digest.cli.reader import AsJson, address
-from digest.delivery.retry import DISABLED_SPAN, SOFT_BOUNCES, SOFT_SPAN
+from digest.cli.output import NOTHING, emit_json, facts, moment, plain, say, simple, table, tell
+from digest.cli.reader import AsJson
 from digest.errors import UsageError
 from digest.marks import Proof
-from digest.model import Subscriber, SubscriberState
-from digest.spans import spelled
-from digest.store import consequences, returns, runs, subscribers
-from digest.store.returns import Case, Filter, Returned, Whom
+from digest.store import consequences, returns, runs
+from digest.store.returns import Filter, Returned, Whom
 
 PROOFS = {
     Proof.VERP: "by the address that it was sent to, which names the reader",
@@ -53,7 +50,6 @@ def register(group: typer.Typer) -> None:
     """Add the commands."""
     group.command("list")(listed)
     group.command()(show)
-    group.command()(why)
 
 
 def listed(
@@ -184,47 +180,6 @@ def _about(whom: Whom) -> Iterator[tuple[str, object]]:
     yield "caused", EFFECTS[whom.effect]
 
 
-def why(
-    ctx: typer.Context,
-    email: Annotated[
-        str, typer.Argument(metavar="ADDRESS", help="Whether a reader has it or not.", show_default=False)
-    ],
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Tell all that counts against an address, and what can be done about it.
-
-    Example: `digest bounces why rosa@example.org`
-    """
-    wanted = address(email)
-    with open_desk(ctx) as desk, desk.store.read() as session:
-        reader = subscribers.find(session, wanted)
-        case = returns.against(session, wanted, reader.id if reader else None)
-        zone = desk.settings.site.timezone
-    if as_json:
-        state = reader.state if reader else None
-        emit_json({"email": wanted, "state": state, "advice": _advice(reader, case)} | vars(case))
-        return
-    say(f"{wanted} is {reader.state.value if reader else 'no reader’s'}.", style="bold")
-    if said := list(_against(reader, case, zone)):
-        facts(said)
-    if case.returned:
-        say()
-        table(
-            ("id", "came back", "issue", "what"),
-            (row for one in case.returned for row in in_rows(one, reader.email if reader else "", zone)),
-            numbers=("id",),
-        )
-    if case.refusals:
-        say()
-        table(
-            ("refused", "issue", "delivery", "the relay said"),
-            ((moment(one.at, zone), one.slot, one.state, one.reply) for one in case.refusals),
-        )
-    say()
-    say(_advice(reader, case))
-
-
 def in_rows(one: Returned, email: str, zone: str) -> Iterator[tuple[object, ...]]:
     """Give a row for each time that something names a reader."""
     for whom in one.recipients:
@@ -232,46 +187,3 @@ def in_rows(one: Returned, email: str, zone: str) -> Iterator[tuple[object, ...]
             said = whom.evidence or whom.reason
             what = _what(one, whom)
             yield one.id, moment(one.at, zone), whom.slot, f"{what}: {said}" if said else what
-
-
-def _against(reader: Subscriber | None, case: Case, zone: str) -> Iterator[tuple[str, object]]:
-    if case.suppression:
-        yield "suppressed", f"{moment(case.suppression.at, zone)}, {case.suppression.reason}"
-        if case.suppression.evidence:
-            yield "evidence", case.suppression.evidence
-    if reader and reader.left_at:
-        by = f", by {reader.left_channel.value}" if reader.left_channel else ""
-        of = f", the issue of {reader.left_issue}" if reader.left_issue else ""
-        yield "left", f"{moment(reader.left_at, zone)}{by}{of}"
-    if case.soft_bounces:
-        yield "soft", f"{counted(case.soft_bounces, 'bounce')} since {moment(case.first_soft_at, zone)}"
-    if case.disabled_at:
-        yield "disabled", f"said of it {moment(case.disabled_at, zone)}"
-
-
-def _advice(reader: Subscriber | None, case: Case) -> str:
-    """Say what follows, and what an operator can do."""
-    if case.suppression or (reader and reader.state is SubscriberState.SUPPRESSED):
-        return (
-            "It is never mailed again, whoever adds or imports it, and nothing lifts that: "
-            "a reader who wants the mail after all signs up with another address."
-        )
-    if reader is None:
-        return "Nothing counts against it: it can be added, imported or signed up."
-    if reader.state is SubscriberState.UNSUBSCRIBED:
-        return "Its reader has left, and can come back by the link of any mail, or by signing up."
-    said = []
-    if case.soft_bounces:
-        said.append(
-            f"It is given up after {SOFT_BOUNCES} soft bounces over {spelled(SOFT_SPAN)} or more, "
-            "one an issue, with no delivery between them."
-        )
-    if case.disabled_at:
-        said.append(
-            f"It is given up if it is called disabled again {spelled(DISABLED_SPAN)} after the first."
-        )
-    if said:
-        return " ".join([*said, "An acceptance forgets that; nothing needs to be done."])
-    if reader.state is SubscriberState.PENDING:
-        return "It waits for its reader to confirm, and is not mailed until then."
-    return "It is mailed all the same." if case.refusals or case.returned else "Nothing counts against it."
