@@ -35,15 +35,20 @@ class Delivery:
 
 def deliveries(text: str) -> Iterator[Delivery]:
     """Give the recipients of a delivery status (RFC 3464 2.3); its first group is about the message."""
+    of_all = ""
     for group in re.split(r"\n[ \t]*\n", text.strip(), maxsplit=GROUPS)[:GROUPS]:
         fields = Fields(group.strip("\n"))
         told = fields.get("original-recipient"), fields.get("final-recipient")
+        action = fields.get("action")
         if any(told):
-            yield _delivery(fields, told)
+            yield _delivery(fields, told, action or of_all)
+        else:
+            # Some say once what happened to all.
+            of_all = action or of_all
 
 
-def _delivery(fields: Fields, told: tuple[str, str]) -> Delivery:
-    action, status = fields.get("action"), fields.get("status")
+def _delivery(fields: Fields, told: tuple[str, str], action: str) -> Delivery:
+    status = fields.get("status")
     code = _STATUS.search(status)
     failed = bool(_FAILED.search(action)) or (not action and status.startswith("5"))
     diagnostic = _PREFIX.sub("", fields.get("diagnostic-code"), count=1)

@@ -39,13 +39,14 @@ VERDICTS = {
 }
 """What a reply of SMTP comes to. Of the kinds that are missing, the words decide."""
 
-_PERHAPS = frozenset({Kind.SOFT, Kind.REFUSED_OURS, Kind.DISABLED, Kind.DEAD_ADDRESS})
+_PERHAPS = frozenset({Kind.SOFT, Kind.REFUSED_OURS, Kind.REFUSED_POLICY, Kind.DISABLED, Kind.DEAD_ADDRESS})
+_OF_NOW = frozenset({Kind.TEMPORARY, Kind.RELAY_TROUBLE})
 
 # A reply quoted in a text: at a line's start, or behind what introduces it.
 QUOTED = re.compile(
     r"(?:^[ \t>\"]*|[:;,>)\]}\"'] ?|<<< ?"
     r"|\b(?:said|error|code|replied|returned|status|with|was|server)[: ]{1,2})"
-    r"[\"(]?#?\b(?P<code>4[2-5]\d|5[0-7]\d)(?=[ \-:;#<({]|$)",
+    r"[\"(\[]?#?\b(?P<code>4[2-5]\d|5[0-7]\d)(?=[ \-:;#<({]|$)",
     re.MULTILINE | re.IGNORECASE,
 )
 _IN_BODY = re.compile(r"end of (data|message)|after data|\bdata command|end of data", re.IGNORECASE)
@@ -86,9 +87,15 @@ def of_reply(text: str, status: str = "", before: str = "") -> Judgement:
         known = VERDICTS.get(outcome.kind)
         # RFC 5321's words for 550 alone are no more than "no": what stands beside them may say why. What has
         # expired or is closed may be a queue or a connection. And some have 5.1.1 for whatever they refuse.
-        if known and not (outcome.kind in _PERHAPS and code >= PERMANENT):
-            return Judgement(verdict=known[0], reason=known[1], status=told, evidence=line)
         said_so = of_words(text)
+        if known and not (outcome.kind in _PERHAPS and code >= PERMANENT):
+            # "Deferred for complaints" and the like say nothing about the address, for now as for good.
+            ours = outcome.kind in _OF_NOW and said_so.verdict is Verdict.OURS
+            verdict, reason = (said_so.verdict, said_so.reason) if ours else known
+            return Judgement(verdict=verdict, reason=reason, status=told, evidence=line)
+        # "5.7.1 no such user": policy by its number alone.
+        if outcome.kind is Kind.REFUSED_POLICY and said_so.verdict is Verdict.HARD:
+            return replace(said_so, status=told, evidence=line)
         if known and (not said_so.is_sure or said_so.verdict is Verdict.HARD):
             return Judgement(verdict=known[0], reason=known[1], status=told, evidence=line)
         return Judgement(
@@ -100,7 +107,7 @@ def of_reply(text: str, status: str = "", before: str = "") -> Judgement:
 def of_words(text: str) -> Judgement:
     """Judge a sentence that a system wrote for people."""
     text = text[:JUDGED_CHARACTERS]
-    said = words(text)
+    said = words(text).replace("_", " ")
     line = " ".join(text.split())
     for saying in SAYINGS:
         found = saying.said.search(said)

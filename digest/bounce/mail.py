@@ -14,6 +14,7 @@ SENT_TO = ("delivered-to", "x-original-to", "envelope-to", "to")
 RETURNED = (
     "message/rfc822",
     "text/rfc822-headers",
+    "text/rfc822-header",
     "message/global",
     "message/global-headers",
     "text/rfc822",
@@ -33,6 +34,11 @@ class Mail:
     words: str
     original: Fields
     ours: frozenset[str]
+
+    @property
+    def opening(self) -> str:
+        """Give what its text begins with, in lower case and on one line: sentences are broken anywhere."""
+        return " ".join(self.words[:OPENING].lower().split())
 
     @property
     def subject(self) -> str:

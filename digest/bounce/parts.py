@@ -27,6 +27,7 @@ _CHARSETS = {"unicode-1-1-utf-7": "utf-7", "ansi_x3.110-1983": "latin-1", "x-unk
 
 _WORD = re.compile(r"=\?([^?\s]{1,40})\?([bBqQ])\?([^?\s]{0,800})\?=(?:\s+(?==\?))?")
 _PARAMETER = re.compile(r";\s*([\w*-]{1,40})\s*=\s*(?:\"([^\"]{0,500})\"|([^\s;\"]{1,500}))")
+_DELIMITER = re.compile(rb"^--(\S{1,70})[ \t]*$", re.MULTILINE)
 _TAG = re.compile(r"<(?=[/!a-zA-Z])[^<>]*>")
 _TAG_NAME = re.compile(r"</?(\w+)")
 _BREAKING = frozenset({"br", "p", "div", "tr", "td", "li", "h1", "h2", "h3", "table", "hr", "pre"})
@@ -109,10 +110,9 @@ def parameter(value: str, name: str) -> str:
 def _collect(headers: Fields, body: bytes, depth: int, found: list[Part]) -> None:
     """Add what a part holds, or itself."""
     kind = headers.get("content-type").partition(";")[0].strip().lower() or "text/plain"
-    boundary = parameter(headers.get("content-type"), "boundary").encode("latin-1", "replace")
     # Some systems name the boundary of what had been multipart before a gateway made it text.
-    if kind.startswith("multipart/") and boundary and depth:
-        inner = list(_between(body, boundary))
+    if kind.startswith("multipart/") and depth:
+        inner = list(_between(body, _boundary(headers, body)))
         for one in inner:
             if len(found) >= _PARTS:
                 return
@@ -122,6 +122,13 @@ def _collect(headers: Fields, body: bytes, depth: int, found: list[Part]) -> Non
     found.append(
         Part(kind="text/plain" if kind.startswith("multipart/") else kind, headers=headers, body=body)
     )
+
+
+def _boundary(headers: Fields, body: bytes) -> bytes:
+    """Give a multipart's boundary: the one named, else what looks like one, since some fold it wrongly."""
+    named = parameter(headers.get("content-type"), "boundary").encode("latin-1", "replace")
+    seen = None if named else _DELIMITER.search(body, 0, _FIELD_CHARACTERS)
+    return seen[1] if seen else named
 
 
 def _head(part: bytes) -> tuple[Fields, bytes]:
@@ -137,6 +144,8 @@ def _head(part: bytes) -> tuple[Fields, bytes]:
 
 def _between(body: bytes, boundary: bytes) -> Iterator[bytes]:
     """Give what stands between a multipart's delimiters (RFC 2046 5.1.1); the last may be missing."""
+    if not boundary:
+        return
     delimiter = b"\n--" + boundary
     pieces = (b"\n" + body).split(delimiter, _PARTS)
     for piece in pieces[1:]:

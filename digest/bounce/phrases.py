@@ -39,7 +39,7 @@ SAYINGS = (
         reason="message too large",
         said=phrases(
             r"(exceed\w*|larger than|above)[^.;:]{0,40}\b(message|mail) size",
-            r"message (is )?(too (big|large)|size exceeds)|message length exceeds",
+            r"message (is )?(too (big|large)|size exceeds)|message length exceeds|max\w* (message|mail) size",
             r"nachricht (ist )?zu gro(ss|ß)",
         ),
     ),
@@ -53,7 +53,8 @@ SAYINGS = (
             r"\bfull (mailbox|inbox)|mailbox has grown|too much mail stored",
             r"(disk|mail|mailbox|storage|user's?) quota|quota (exceed|violat|limit)\w*",
             r"exceed\w*[^.;:]{0,30} quota",
-            r"over[- ]?quota|\bquota exceeded|exdiskquota|not enough (disk |storage )?(space|storage)",
+            r"over[- ]?quota|\bquota exceeded|exdiskquota",
+            r"(\bnot|n't)( have)? enough (disk |storage )?(space|storage)",
             r"too many messages on the server|space has been used up|space not enough|no space left",
             r"out of (storage|disk) space|storage (space )?(is )?full",
             r"(boîte|boite)[^.;:]{0,40} (pleine|saturée)|buzón[^.;:]{0,40} lleno|casella[^.;:]{0,20} piena",
@@ -79,7 +80,7 @@ SAYINGS = (
             r"do not relay",
             r"accepting mail from|recipient preferences|user reject\b",
             r"too many (connections|recipients|sessions)|banned content",
-            r"attachment[^.;:]{0,40} not (allowed|permitted)",
+            r"attachment[^.;:]{0,40} not (allowed|permitted)|(messages|mails)\b[^.;]{0,40} are not accepted",
         ),
     ),
     Saying(verdict=Verdict.OURS, reason="we sent too fast", said=TOO_FAST),
@@ -104,7 +105,7 @@ SAYINGS = (
         reason="no such address",
         said=phrases(
             NO_SUCH_ADDRESS.pattern,
-            r"(unknown|no such|invalid|illegal|nonexistent) (or (unknown|illegal|invalid|inactive) )?"
+            r"(unknown|no such|invalid|illegal|nonexistent|bad) (or (unknown|illegal|invalid|inactive) )?"
             r"(local |final delivery )?(user|recipient|mailbox|address|addressee|account|userid)",
             r"(user|recipient|addressee|account|mailbox)s?( name)?( is| was)? not (recognized|known|listed)",
             r"(user|recipient|addressee|account|mailbox)s?( name)?( is| was)? unknown",

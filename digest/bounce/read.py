@@ -10,13 +10,14 @@ from dataclasses import replace
 from digest.address import address_key
 from digest.bounce import fields, judge, whom
 from digest.bounce.judge import Judgement
-from digest.bounce.mail import OPENING, SENT_TO, STATUS_PARTS, Mail, taken_apart
+from digest.bounce.mail import SENT_TO, STATUS_PARTS, Mail, taken_apart
 from digest.bounce.parts import READ_OCTETS, TEXT_CHARACTERS, Fields
 from digest.bounce.report import Kind, Recipient, Report, Verdict
 from digest.bounce.signs import COMPLAINT_SUBJECT
-from digest.bounce.written import bounce, written
+from digest.bounce.written import bounce, is_daemons, written
 
 _DISPOSITIONS = ("message/disposition-notification", "message/global-disposition-notification")
+_RECIPIENT = re.compile(r"^(?:original|final)-recipient:", re.IGNORECASE | re.MULTILINE)
 _DMARC_SUBJECT = re.compile(r"report domain:.{1,300}(submitter|report-id):", re.IGNORECASE)
 # RFC 7489 7.2.1.1, RFC 8460 5.1: receiver!policy-domain!begin!end[!id].xml.gz
 _DMARC_FILE = re.compile(
@@ -69,7 +70,8 @@ def _machine_mail(mail: Mail) -> Report | None:
 
 def _delivery_status(mail: Mail) -> Report | None:
     """Read a delivery status (RFC 3464), also one that a gateway has made text of."""
-    told = [one for part in mail.of(STATUS_PARTS) for one in fields.deliveries(part.text[:TEXT_CHARACTERS])]
+    texts = [part.text[:TEXT_CHARACTERS] for part in mail.of(STATUS_PARTS)] or _in_text(mail)
+    told = [one for text in texts for one in fields.deliveries(text)]
     wanted = [one for one in told if one.failed] or [one for one in told if one.delayed]
     if told and not wanted:
         return Report(kind=Kind.NONE, reason="delivery status: delivered or relayed")
@@ -85,6 +87,12 @@ def _delivery_status(mail: Mail) -> Report | None:
         # X.400's names, and local ones, are no addresses: perhaps the text has them.
         return None
     return Report(kind=Kind.BOUNCE if wanted[0].failed else Kind.DELAY, recipients=tuple(recipients.values()))
+
+
+def _in_text(mail: Mail) -> list[str]:
+    """Give the delivery status that stands in a system's text, from the paragraph that names a recipient."""
+    found = _RECIPIENT.search(mail.words) if is_daemons(mail) else None
+    return [mail.words[mail.words.rfind("\n\n", 0, found.start()) + 1 :]] if found else []
 
 
 def _judged(one: fields.Delivery, beside: str) -> Judgement:
@@ -106,7 +114,7 @@ def _disposition(mail: Mail) -> Report | None:
     for part in mail.of(_DISPOSITIONS):
         told = Fields(part.text)
         if "automatic-action" in told.get("disposition").lower() and "reject" in (
-            mail.subject + mail.words[:OPENING].lower()
+            mail.subject + mail.opening
         ):
             return bounce(mail, [told.get("final-recipient")])
         return Report(kind=Kind.NONE, reason="receipt (RFC 8098)")

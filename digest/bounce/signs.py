@@ -18,6 +18,7 @@ FAILURE_SUBJECT = phrases(
     r"unzustellbar|zustellung fehlgeschlagen|non remis|échec de (la )?remise|non (distribu|délivr)",
     r"no se (pudo|ha podido) entregar",
     r"no entregado|mancata consegna|niet bezorg|não entregue|не доставлен|退信|user unknown|delayed mail",
+    r"недоставлен|メールエラー|配信(不能|エラー|できません)|送信(エラー|できません)",
     r"message delayed",
     r"^warning: message|mail delivery|automatically rejected mail|mail system error|non recensé|rejected:",
 )
@@ -61,6 +62,8 @@ CHALLENGE = phrases(
     r"click[^.]{0,80} (to (have|get) your (message|e-?mail) delivered|approved sender)",
     r"waiting for your confirmation",
 )
+# What no reader would write to us: followed without any sign of a machine.
+GATE = phrases(r"click[^.]{0,120} (allowed|approved|guest|safe)[- ]?(list|senders)")
 COMPLAINT_SUBJECT = phrases(r"complaint about message from", r"^\[spamcop")
 # What mail programs put before a subject.
 FORWARDED = phrases(r"(fwd?|wg|tr|rv|enc|doorst):")

@@ -2,14 +2,18 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 
 from digest.address import address_key, normalise
-from digest.bounce.signs import NOT_ABOUT, RETURNED
+from digest.bounce import judge
+from digest.bounce.signs import FAILURE, NOT_ABOUT, RETURNED
+from digest.delivery.reply import words
 from digest.errors import AddressError
 
 RECIPIENTS = 30
 """Of one text. A message of ours has one."""
-_ANY = r"(?P<address>[^\s<>()\[\]{}\",;:\\@|]{1,64}@(?:[\w-]{1,63}\.){1,8}[\w-]{2,63})"
+# A local part that ends in an equals sign is a field of a signature: header.i=@ledger.example.
+_ANY = r"(?P<address>[^\s<>()\[\]{}\",;:\\@|]{1,64}(?<!=)@(?:[\w-]{1,63}\.){1,8}[\w-]{2,63})"
 ANY = re.compile(_ANY)
 # Where a failed recipient stands: at a line's start, behind bullets; or behind a word that says so.
 LISTED = re.compile(
@@ -65,7 +69,7 @@ def sections(text: str, ours: Collection[str]) -> dict[str, str]:
     """
     first: dict[str, int] = {}
     known: set[str] = set()
-    for start, address in sorted(_mentions(text, ours)):
+    for start, address in sorted(_mentions(text, ours)) or _alone(text, ours):
         if address_key(address) not in known and len(first) < RECIPIENTS:
             known.add(address_key(address))
             first[address] = text.rfind("\n", 0, start) + 1
@@ -93,6 +97,21 @@ def _mentions(text: str, ours: Collection[str]) -> Iterator[tuple[int, str]]:
             address = mailbox(match["address"], ours)
             if address and not NOT_ABOUT.search(_line(text, start)[: start - text.rfind("\n", 0, start)]):
                 yield start, address
+
+
+def _alone(text: str, ours: Collection[str]) -> list[tuple[int, str]]:
+    """Give the one address in a sentence about a failure, wherever it stands in it; of several, none."""
+    found = [
+        (match.start(), address)
+        for match in islice(ANY.finditer(text), RECIPIENTS)
+        if (address := mailbox(match["address"], ours)) and _is_of_failure(_line(text, match.start()))
+    ]
+    return found if len({address_key(address) for _, address in found}) == 1 else []
+
+
+def _is_of_failure(line: str) -> bool:
+    said = words(line)
+    return not NOT_ABOUT.search(line) and bool(FAILURE.search(said) or judge.of_words(line).is_sure)
 
 
 def _line(text: str, position: int) -> str:

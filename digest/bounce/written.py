@@ -16,6 +16,7 @@ from digest.bounce.signs import (
     FAILURE,
     FAILURE_SUBJECT,
     FORWARDED,
+    GATE,
     GIVEN_UP,
     POSTMASTER,
     UNSUBSCRIBE,
@@ -25,7 +26,7 @@ from digest.bounce.signs import (
 
 def written(mail: Mail) -> Report:
     """Read a mail that has no machine's part."""
-    opening = mail.words[:OPENING].lower()
+    opening = mail.opening
     automatic = _is_automatic(mail.headers)
     if AUTO_SUBJECT.search(mail.subject):
         return Report(kind=Kind.AUTO_REPLY, reason="vacation or other automatic reply")
@@ -36,7 +37,7 @@ def written(mail: Mail) -> Report:
     # Mail programs that send their reader's wish say that a machine wrote it.
     if automatic and not UNSUBSCRIBE.fullmatch(mail.subject.strip(" .!")):
         return Report(kind=Kind.AUTO_REPLY, reason="automatic reply")
-    return _unsubscribe(mail) or Report(kind=Kind.NONE, reason=UNKNOWN)
+    return _unsubscribe(mail) or _perhaps_automatic(mail, opening)
 
 
 def _listed(headers: Fields) -> list[str]:
@@ -57,11 +58,22 @@ def _is_automatic(headers: Fields) -> bool:
     )
 
 
+def _perhaps_automatic(mail: Mail, opening: str) -> Report:
+    """Know the answers of machines that do not say that they are: bulk of no list, or a gate to click at."""
+    if GATE.search(opening):
+        return Report(kind=Kind.AUTO_REPLY, reason="challenge-response")
+    if mail.headers.get("precedence").lower() in {"bulk", "junk"} and "list-id" not in mail.headers:
+        return Report(kind=Kind.AUTO_REPLY, reason="automatic reply")
+    return Report(kind=Kind.NONE, reason=UNKNOWN)
+
+
 def _is_bounce(mail: Mail, opening: str, *, automatic: bool) -> bool:
     """Tell a bounce by its sender and words: a person's vacation note may hold some of them."""
     if "x-failed-recipients" in mail.headers or "mailer-daemon" in mail.sender:
         return True
     subject, words = FAILURE_SUBJECT.search(mail.subject), FAILURE.search(opening)
+    if mail.sender.strip() in {"", "<>"} and judge.of_words(opening).is_sure:
+        return True
     if _is_named_daemon(mail):
         return bool(subject or words)
     if mail.of(STATUS_PARTS):
@@ -75,7 +87,7 @@ def _is_named_daemon(mail: Mail) -> bool:
     )
 
 
-def _is_daemons(mail: Mail) -> bool:
+def is_daemons(mail: Mail) -> bool:
     """Tell whether a system wrote it, as far as that can be told: by its name, or by its empty envelope."""
     return _is_named_daemon(mail) or mail.headers.get("return-path").lower().startswith(
         ("<>", "<mailer-daemon")
@@ -85,10 +97,10 @@ def _is_daemons(mail: Mail) -> bool:
 def bounce(mail: Mail, listed: Sequence[str]) -> Report:
     """Read a bounce whose reasons are written for people."""
     said = _said(mail, listed)
-    told = mail.subject + "\n" + mail.words[:OPENING].lower()
+    told = mail.subject + "\n" + mail.opening
     delayed = bool(DELAY.search(told)) and not GIVEN_UP.search(told)
     # What a person passes on is no evidence.
-    doubt = "delayed" if delayed else "" if _is_daemons(mail) else "perhaps written by a person"
+    doubt = "delayed" if delayed else "" if is_daemons(mail) else "perhaps written by a person"
     recipients = []
     for address, section in said.items():
         judged = judge.of_section(section)

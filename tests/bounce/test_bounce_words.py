@@ -11,6 +11,10 @@ HARD, SOFT, OURS = Verdict.HARD, Verdict.SOFT, Verdict.OURS
 WORDS = [
     ("You have exceeded your daily sending quota", OURS, "our account's quota"),
     ("This mail message has exceeded the maximum incoming message size.", OURS, "message too large"),
+    ("RCPT TO: max message size exceeded", OURS, "message too large"),
+    ("Messages without Date: fields are not accepted here", OURS, "policy or reputation"),
+    ("the account does not have enough space", SOFT, "mailbox full"),
+    ("BAD_RECIPIENT, see our pages", HARD, "no such address"),
     ("The user's mailfolder is full.", SOFT, "mailbox full"),
     (
         "User's Disk Quota Exceeded. Sorry, your intended recipient has too much mail stored",
@@ -87,6 +91,8 @@ REPLIES = [
         OURS,
         "a block list under another status",
     ),
+    ("550 5.7.1 No mailbox found", "5.7.1", HARD, "an unknown address under a policy's status"),
+    ("Sender not pre-approved", "4.7.0", OURS, "a policy that is for now"),
     ("550 5.4.4 Host or domain name not found", "5.4.4", HARD, "a domain that is not there"),
     ("451 4.1.2 Domain not found", "4.1.2", SOFT, "a lookup that failed for now"),
     ("550 5.2.1 mailbox disabled", "5.2.1", HARD, "a disabled mailbox"),
