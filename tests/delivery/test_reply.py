@@ -113,6 +113,7 @@ REPLIES: dict[Kind, list[tuple[Phase, str]]] = {
         (RCPT, "501 5.1.3 Bad recipient address syntax"),
         (RCPT, "550 5.1.6 recipient no longer on server"),
         (RCPT, "550 5.7.1 <a@reader.example>... User unknown"),
+        (RCPT, "550 a@reader.example...User unknown"),
         (RCPT, "550 No Such User Here"),
         (RCPT, "550 Unrouteable address"),
         (RCPT, "550 unknown user"),
