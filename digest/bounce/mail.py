@@ -1,5 +1,6 @@
 """A mail that came back, taken apart as its readers need it."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -20,6 +21,12 @@ RETURNED = (
     "text/rfc822",
 )
 STATUS_PARTS = ("message/delivery-status", "message/global-delivery-status")
+
+# Where the header of a message begins that is returned within a text.
+_HEADER = re.compile(
+    r"^(return-path|delivered-to|received|from|date|message-id|to|subject|mime-version|dkim-signature):",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +66,8 @@ def taken_apart(message: bytes) -> Mail:
     """Take a mail apart; of one that a gateway has wrapped whole into an attachment, what is in it."""
     mail = _as_it_is(message)
     wrapped = mail.original.get("content-type").lower().startswith("multipart/report")
-    if wrapped and not mail.of(STATUS_PARTS):
-        return _as_it_is(next(iter(mail.of(RETURNED))).body)
+    if wrapped and mail.of(RETURNED) and not mail.of(STATUS_PARTS):
+        return _as_it_is(mail.of(RETURNED)[0].body)
     return mail
 
 
@@ -68,18 +75,30 @@ def _as_it_is(message: bytes) -> Mail:
     headers, body = split(message)
     found = parts(headers, body)
     returned = next((part for part in found if part.kind in RETURNED), None)
-    original = split(returned.body)[0] if returned else Fields("")
+    text = _text(found)
+    words = whom.before_the_returned(text)
+    attached = split(returned.body)[0] if returned else None
     own = chain(
         *(headers.all(name) for name in (*SENT_TO, "from")),
-        *(original.all(name) for name in ("from", "sender", "reply-to", "return-path", "errors-to")),
+        *(
+            (attached or Fields("")).all(name)
+            for name in ("from", "sender", "reply-to", "return-path", "errors-to")
+        ),
     )
     return Mail(
         headers=headers,
         parts=found,
-        words=whom.before_the_returned(_text(found)),
-        original=original,
+        words=words,
+        original=attached or _in_text(text[len(words) :]),
         ours=frozenset(address_key(match["address"]) for text in own for match in whom.ANY.finditer(text)),
     )
+
+
+def _in_text(rest: str) -> Fields:
+    """Give the header of a message that is returned within the text, perhaps quoted."""
+    plain = re.sub(r"^> ?", "", rest, flags=re.MULTILINE)
+    begin = _HEADER.search(plain)
+    return Fields(plain[begin.start() :].partition("\n\n")[0] if begin else "")
 
 
 def _text(found: Sequence[Part]) -> str:

@@ -39,7 +39,8 @@ SAYINGS = (
         reason="message too large",
         said=phrases(
             r"(exceed\w*|larger than|above)[^.;:]{0,40}\b(message|mail) size",
-            r"message (is )?(too (big|large)|size exceeds)|message length exceeds|max\w* (message|mail) size",
+            r"message (is )?(too (big|large)|size exceeds)|message length exceeds|(message|mail) size limit",
+            r"max\w* (message|mail) size",
             r"nachricht (ist )?zu gro(ss|ß)",
         ),
     ),

@@ -85,7 +85,7 @@ def _delivery_status(mail: Mail) -> Report | None:
             recipients.setdefault(address_key(address), judge.recipient(address, judged))
     if not recipients:
         # X.400's names, and local ones, are no addresses: perhaps the text has them.
-        return None
+        return bounce(mail, []) if wanted and wanted[0].failed else None
     return Report(kind=Kind.BOUNCE if wanted[0].failed else Kind.DELAY, recipients=tuple(recipients.values()))
 
 

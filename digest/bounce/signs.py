@@ -18,6 +18,7 @@ FAILURE_SUBJECT = phrases(
     r"unzustellbar|zustellung fehlgeschlagen|non remis|échec de (la )?remise|non (distribu|délivr)",
     r"no se (pudo|ha podido) entregar",
     r"no entregado|mancata consegna|niet bezorg|não entregue|не доставлен|退信|user unknown|delayed mail",
+    r"\b(bounce|non-delivery) (notification|report|message)|bounced (e-?)?mail",
     r"недоставлен|メールエラー|配信(不能|エラー|できません)|送信(エラー|できません)",
     r"message delayed",
     r"^warning: message|mail delivery|automatically rejected mail|mail system error|non recensé|rejected:",
@@ -34,6 +35,7 @@ FAILURE = phrases(
     r"не может быть доставлено",
     r"error message below|failure reasons|has been (delayed|postponed)|address(es)? failed|not delivered",
     r"unable to be delivered|delevery",
+    r"(message|mail)( that)?( you)?( have)?( sent)? (was|has been) (rejected|refused|returned|bounced)",
 )
 DELAY = phrases(
     r"\b(has|have) not yet been delivered|has been (delayed|postponed)|delayed \d|message delayed",
@@ -54,6 +56,7 @@ AUTO_SUBJECT = phrases(
     r"nicht im (büro|hause)",
     r"automatische antwort|urlaub|réponse automatique|absen(ce|t)\b|respuesta autom|fuera de",
     r"risposta automatica",
+    r"automat\w{1,6} (atbild|odpowied|odpov[eě]|válasz|svar|vastau)|atva[lļ]in[aā]jum|urlop|szabads[aá]g",
     r"automatisch antwoord|afwezig|autosvar|fr[åa]nv[aä]r|автоответ|自動返信|自动回复|^auto: ",
 )
 CHALLENGE = phrases(
@@ -84,7 +87,7 @@ RETURNED = phrases(
     r"mensaje original|start of returned message|returned (mail( follows)?|message) ?-|unsent message below",
     r"undelivered message follows",
     r"message (text|headers?) follows?|original message headers|forwarded message|your message reads",
-    r"old message:",
+    r"old message:|bounced e-?mail:",
     r"-----? ?original message|message header removed|message follows|header of the source mail",
     r"-{5,}.{0,20}header of the",
 )

@@ -32,6 +32,11 @@ NAMED = re.compile(
     r"[\s\"'<\[(*-]{1,12}(?:smtp:)?" + _ANY,
     re.IGNORECASE,
 )
+# An alias and where it leads: we have written to the one that stands last.
+_EXPANDED = re.compile(
+    _ANY + r"[^@]{0,300}?\b(?:generated|expanded) from:?[\s\"'<(]{1,6}" + _ANY.replace("address", "origin"),
+    re.IGNORECASE,
+)
 _PREFIXES = re.compile(r"^(?:smtp=|rfc822=|mailto:|[*'`.=-]+)", re.IGNORECASE)
 _NOBODYS = re.compile(r"(?:mailer-daemon|postmaster|double-?bounce|abuse|no-?reply|do-?not-?reply)@")
 
@@ -69,7 +74,9 @@ def sections(text: str, ours: Collection[str]) -> dict[str, str]:
     """
     first: dict[str, int] = {}
     known: set[str] = set()
-    for start, address in sorted(_mentions(text, ours)) or _alone(text, ours):
+    origin = origins(text, ours)
+    for start, named in sorted(_mentions(text, ours)) or _alone(text, ours):
+        address = origin.get(address_key(named), named)
         if address_key(address) not in known and len(first) < RECIPIENTS:
             known.add(address_key(address))
             first[address] = text.rfind("\n", 0, start) + 1
@@ -82,6 +89,14 @@ def sections(text: str, ours: Collection[str]) -> dict[str, str]:
         address: text[begin : next((end for end in ends[number:] if end > begin), len(text))]
         for number, (address, begin) in enumerate(first.items())
     }
+
+
+def origins(text: str, ours: Collection[str]) -> dict[str, str]:
+    """Give the addresses that we wrote to, by the key (`address_key`) of where each leads."""
+    found = (
+        (mailbox(match["address"]), mailbox(match["origin"], ours)) for match in _EXPANDED.finditer(text)
+    )
+    return {address_key(target): origin for target, origin in found if target and origin}
 
 
 def about(said: Mapping[str, str], address: str, otherwise: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from digest.address import address_key
 from digest.bounce import judge, whom
 from digest.bounce.judge import EVIDENCE_CHARACTERS
 from digest.bounce.mail import OPENING, SENT_TO, STATUS_PARTS, Mail
@@ -28,7 +29,7 @@ def written(mail: Mail) -> Report:
     """Read a mail that has no machine's part."""
     opening = mail.opening
     automatic = _is_automatic(mail.headers)
-    if AUTO_SUBJECT.search(mail.subject):
+    if AUTO_SUBJECT.search(mail.subject) and not FAILURE_SUBJECT.match(mail.subject):
         return Report(kind=Kind.AUTO_REPLY, reason="vacation or other automatic reply")
     if _is_bounce(mail, opening, automatic=automatic):
         return bounce(mail, _listed(mail.headers))
@@ -118,7 +119,9 @@ def bounce(mail: Mail, listed: Sequence[str]) -> Report:
 def _said(mail: Mail, listed: Sequence[str]) -> dict[str, str]:
     """Give the failed recipients with what is said of each: those listed, else those that the text names."""
     said = whom.sections(mail.words, mail.ours)
-    named = [address for one in listed if (address := whom.mailbox(one, mail.ours))]
+    origin = whom.origins(mail.words, mail.ours)
+    told = [address for one in listed if (address := whom.mailbox(one, mail.ours))]
+    named = [origin.get(address_key(one), one) for one in told]
     if not named and not said and "x-digest-delivery" in mail.original:
         # Our own messages have one recipient; of others' the To may be anybody's.
         named = [address for one in mail.original.all("to") if (address := whom.mailbox(one, mail.ours))]

@@ -30,3 +30,10 @@ def test_a_sample_is_read_as_an_expert_reads_it(
 
 def test_every_sample_has_its_expectation() -> None:
     assert {path.name for path in SAMPLES.glob("*.eml")} == {name for name, *_ in EXPECTED}
+
+
+@pytest.mark.parametrize("name", ["sendmail.eml", "exim-unrouteable.eml"], ids=["attached", "in the text"])
+def test_the_returned_message_tells_its_marks(name: str) -> None:
+    report = read((SAMPLES / name).read_bytes())
+    assert (report.message_id, report.delivery) == ("<20261124.7.42@ledger.example>", "7.42")
+    assert report.unsubscribe == "<https://news.ledger.example/u/t0k3n>"

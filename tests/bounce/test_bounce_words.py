@@ -12,6 +12,7 @@ WORDS = [
     ("You have exceeded your daily sending quota", OURS, "our account's quota"),
     ("This mail message has exceeded the maximum incoming message size.", OURS, "message too large"),
     ("RCPT TO: max message size exceeded", OURS, "message too large"),
+    ("Mail size limit exceeded", OURS, "message too large"),
     ("Messages without Date: fields are not accepted here", OURS, "policy or reputation"),
     ("the account does not have enough space", SOFT, "mailbox full"),
     ("BAD_RECIPIENT, see our pages", HARD, "no such address"),
