@@ -36,7 +36,7 @@ EVIDENCE_CHARACTERS = 512
 REFUSALS = 400
 
 # What stands right behind a domain is none of it: a@reader.example...User unknown.
-ADDRESS = re.compile(r"[^\s<>@]{1,64}@(?:[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}|\[[\w.:]{1,45}\])")
+ADDRESS = re.compile(r"[^\s<>()\[\],;:\"@]{1,64}@(?:[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}|\[[\w.:]{1,45}\])")
 # An enhanced status (RFC 3463) that is no part of an IP address or a version.
 STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]?\d)")
 

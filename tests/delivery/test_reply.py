@@ -114,6 +114,7 @@ REPLIES: dict[Kind, list[tuple[Phase, str]]] = {
         (RCPT, "550 5.1.6 recipient no longer on server"),
         (RCPT, "550 5.7.1 <a@reader.example>... User unknown"),
         (RCPT, "550 a@reader.example...User unknown"),
+        (RCPT, "550 No such user:a@reader.example"),
         (RCPT, "550 No Such User Here"),
         (RCPT, "550 Unrouteable address"),
         (RCPT, "550 unknown user"),
