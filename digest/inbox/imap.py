@@ -34,8 +34,8 @@ MARKED = 50
 """How many are given up at once: a round trip for each would take as long as the reading."""
 
 IDLE_SECONDS = 120
-"""How long one IDLE lasts. Of what came just before it Dovecot tells a minute later, others never; and many a
-network forgets a silent connection."""
+"""How long one IDLE lasts. Of what comes at its very beginning Dovecot tells a minute later, and another
+server perhaps never; and many a network forgets a silent connection."""
 
 LOOK_SECONDS = 1.0
 """How often a stop is looked for meanwhile."""
@@ -92,6 +92,7 @@ class Session:
 
     def scan(self, book: Book, stopped: Stopped) -> None:
         """Read everything that is there now, once."""
+        self._has_news()
         uids = self.waiting()
         for start in range(0, len(uids), MARKED):
             understood, unread = list[str](), list[str]()
@@ -110,11 +111,20 @@ class Session:
     def idle(self, stopped: Stopped) -> None:
         """Wait until the server tells of something, or some minutes have passed."""
         give_up_at = time.monotonic() + IDLE_SECONDS
-        with _explained(self._place), self._box.idle as idle:
-            while not stopped() and (began := time.monotonic()) < give_up_at:
-                # A lost connection gives nothing, and at once; that it is lost shows when the IDLE ends.
-                if idle.poll(timeout=LOOK_SECONDS) or time.monotonic() - began < LOOK_SECONDS / 2:
-                    return
+        with _explained(self._place):
+            self._box.client.noop()
+            # What was told beside the answer to a command is not told again.
+            if self._has_news():
+                return
+            with self._box.idle as idle:
+                while not stopped() and (began := time.monotonic()) < give_up_at:
+                    # A lost connection gives nothing, and at once; that it is lost shows when the IDLE ends.
+                    if idle.poll(timeout=LOOK_SECONDS) or time.monotonic() - began < LOOK_SECONDS / 2:
+                        return
+
+    def _has_news(self) -> bool:
+        """Say whether the server has told of a mail since this was asked before."""
+        return self._box.client.response("EXISTS")[1] != [None]
 
     def _opening(self, uid: str) -> bytes | None:
         """Give the beginning of a mail; None where another has taken it."""
@@ -136,6 +146,8 @@ class Session:
             _good(*self._box.client.uid("STORE", named, "+FLAGS.SILENT", r"(\Seen \Deleted)"))
             if "UIDPLUS" in self._capabilities:
                 _good(*self._box.client.uid("EXPUNGE", named))
+                # The library would remember each for as long as the connection lasts.
+                self._box.client.response("EXPUNGE")
 
     def _put_by(self, uids: Sequence[str]) -> None:
         if uids and "MOVE" in self._capabilities:

@@ -25,7 +25,7 @@ log = structlog.get_logger()
 PATIENCE = timedelta(minutes=10)
 """How long an IMAP server may be away before anybody is told."""
 
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=10)
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(minutes=10)
 """Until an IMAP server is asked again: each time twice as long."""
 
 LOGIN_PAUSE = timedelta(minutes=30)
@@ -208,6 +208,7 @@ class _Lmtp(_Way):
         if self._clerk(mail, recipients):
             return
         try:
-            mailbox.Maildir(self._unread).add(mail)
+            # In a file lines end as they do on this system.
+            mailbox.Maildir(self._unread).add(mail.replace(b"\r\n", b"\n"))
         except OSError as error:
             raise InboxError(f"{self._unread} cannot be written: {error.strerror}.") from error

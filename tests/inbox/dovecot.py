@@ -101,11 +101,10 @@ class Dovecot:
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
     def start(self) -> None:
-        """Start it on free ports."""
+        """Start it, on the ports that it had before or on free ones."""
         end = time.monotonic() + SECONDS
         while self._process is None:
             assert time.monotonic() < end, self.log
-            self.port, self.tls_port = free_port(), free_port()
             self._configure()
             self._process = subprocess.Popen(
                 ["dovecot", "-F", "-c", self._folder / "dovecot.conf"], start_new_session=True
@@ -115,9 +114,11 @@ class Dovecot:
                 time.sleep(0.01)
                 if self._process.poll() is not None:
                     # Somebody was faster at one of the ports.
-                    self._process = None
+                    self._process, self.port = None, 0
 
     def _configure(self) -> None:
+        if not self.port:
+            self.port, self.tls_port = free_port(), free_port()
         text = CONFIG.format(
             folder=self._folder,
             port=self.port,

@@ -174,9 +174,19 @@ def test_what_comes_meanwhile_is_told_by_the_server(server: Dovecot) -> None:
 
     with Session(server.place("nils"), PASSWORD) as session:
         assert session.can_idle
+        session.scan(Books("a"), never)
         session.idle(deliver_once)
-        assert len(session.waiting()) == 2
+        assert len(session.waiting()) == 1
     assert looks < 60
+
+
+def test_what_came_since_the_last_scan_is_not_waited_for(server: Dovecot) -> None:
+    server.deliver("olga", mail("a"))
+    with Session(server.place("olga"), PASSWORD) as session:
+        session.scan(Books("a"), never)
+        server.deliver("olga", mail("b"))
+        session.waiting()
+        session.idle(lambda: pytest.fail("it waits"))
 
 
 def test_a_server_that_goes_ends_the_waiting_with_what_happened() -> None:
@@ -188,6 +198,7 @@ def test_a_server_that_goes_ends_the_waiting_with_what_happened() -> None:
                 server.stop()
                 return False
 
+            session.scan(Books(), never)
             with pytest.raises(InboxError, match="is in trouble"):
                 session.idle(go)
             with pytest.raises(InboxError, match="is in trouble"):
