@@ -11,6 +11,7 @@ from digest.bounce.parts import READ_OCTETS
 from digest.bounce.read import read as report_of
 from digest.bounce.report import Report
 from digest.cli import against, returns, scanning
+from digest.cli.applying import Applied, applying
 from digest.cli.output import json_text, say
 from digest.errors import UsageError
 
@@ -28,6 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def read(
+    ctx: typer.Context,
     files: Annotated[
         list[str],
         typer.Argument(
@@ -38,24 +40,41 @@ def read(
     as_json: Annotated[
         bool, typer.Option("--json", help="For a script: a line of JSON for each mail.")
     ] = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Book each mail, once, and do what it causes.")
+    ] = False,
+    recipient: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ADDRESS", help="With --apply: where the mail server brings it to."),
+    ] = None,
 ) -> None:
-    """Tell what each mail is and whom it is about. Changes nobody.
+    """Tell what each mail is and whom it is about. Changes nobody, unless told to with --apply.
 
     Example: `digest bounces read ~/Maildir/new --json`
     """
-    for name, message in _mails(files):
-        report = report_of(message)
-        if as_json:
-            typer.echo(json_text(_told(name, report)))
-        else:
-            say(_line(name, report))
+    if STDIN in files and len(files) > 1:
+        raise UsageError("Standard input is read alone: give - or files.")
+    if not apply:
+        for name, message in _mails(files):
+            _tell(name, report_of(message), None, as_json=as_json)
+        return
+    with applying(ctx, piped=STDIN in files, recipients=recipient or ()) as book:
+        for name, message in _mails(files):
+            _tell(name, report_of(message), book(message), as_json=as_json)
+
+
+def _tell(name: str, report: Report, applied: Applied | None, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json_text(_told(name, report) | (vars(applied) if applied else {})))
+    else:
+        say(_line(name, report) + (f" -> {applied}" if applied else ""))
 
 
 def _mails(files: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     """Give each mail with its name. Raises UsageError for a file that cannot be read."""
     for name in files:
         if name == STDIN:
-            yield STDIN, sys.stdin.buffer.read(READ_OCTETS)
+            yield STDIN, _given()
             continue
         for path in _below(Path(name)):
             try:
@@ -63,6 +82,14 @@ def _mails(files: Iterable[str]) -> Iterator[tuple[str, bytes]]:
                     yield str(path), file.read(READ_OCTETS)
             except OSError as error:
                 raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _given() -> bytes:
+    """Give what is on standard input, as far as it is looked at; who writes it gets rid of all of it."""
+    mail = sys.stdin.buffer.read(READ_OCTETS)
+    while sys.stdin.buffer.read(READ_OCTETS):
+        pass
+    return mail
 
 
 def _below(path: Path) -> list[Path]:
