@@ -10,6 +10,7 @@ from sqlmodel import Session
 from digest.bounce.parts import READ_OCTETS
 from digest.bounce.read import read
 from digest.bounce.report import UNKNOWN, Kind, Report
+from digest.delivery.legible import legible
 from digest.desk import Desk
 from digest.marks import ABOUT_DELIVERY, Claim, Ours, Proof, claim
 from digest.store import consequences, installation, returned
@@ -60,7 +61,8 @@ def take_in(desk: Desk, arrival: Arrival) -> Outcome:
     Idempotent by its key: what is booked already changes nothing, so a source is moved or marked only after.
     Blocking. Raises StoreError where the ledger cannot be written; then nothing has changed.
     """
-    reports = (read(arrival.raw),) if arrival.reports is None else arrival.reports
+    told_so = (read(arrival.raw),) if arrival.reports is None else arrival.reports
+    reports = [_legible(one) for one in told_so]
     first = reports[0] if reports else Report(kind=Kind.NONE, reason=UNKNOWN)
     with desk.store.write() as session:
         booked, is_new = returned.book(
@@ -86,6 +88,23 @@ def take_in(desk: Desk, arrival: Arrival) -> Outcome:
     elif is_new:
         log.info("returned", id=booked, source=arrival.source, kind=first.kind.value, effects=outcome.effects)
     return outcome
+
+
+def _legible(report: Report) -> Report:
+    """Give a report whose words can stand in any database: they are whatever a stranger has written."""
+    recipients = tuple(
+        replace(
+            one,
+            address=legible(one.address),
+            status=legible(one.status),
+            reason=legible(one.reason),
+            evidence=legible(one.evidence),
+        )
+        for one in report.recipients
+    )
+    return replace(
+        report, reason=legible(report.reason), sender=legible(report.sender), recipients=recipients
+    )
 
 
 def _settle(desk: Desk, session: Session, booked: int, arrival: Arrival, reports: Sequence[Report]) -> None:

@@ -175,3 +175,18 @@ def test_of_a_long_mail_no_more_is_kept_than_is_read(room: Room) -> None:
     assert room.take(raw).effects == ("suppressed",)
     (row,) = room.rows("returned")
     assert len(row.raw) == READ_OCTETS
+
+
+ODD = {
+    "a NUL in the answer": dsn("550 5.1.1 <{address}>: user\0 unknown"),
+    "NULs everywhere": dsn().replace(b"e", b"\0e"),
+    "no text at all": b"",
+    "octets of no charset": dsn().replace(b"unknown", b"\xff\xfeunknown"),
+}
+
+
+@pytest.mark.parametrize("raw", ODD.values(), ids=ODD)
+def test_what_a_database_takes_for_no_text_is_booked_all_the_same(room: Room, raw: bytes) -> None:
+    issue = room.mail()
+    assert room.take(raw, sent_to=(room.verp(issue, room.ids[0]),)).is_new
+    assert [row.raw for row in room.rows("returned")] == [raw]
