@@ -45,7 +45,9 @@ async def test_the_feed_is_asked_every_quarter_of_an_hour_and_unconditionally_be
         await live_until(service, room.clock, SLOT.instant - timedelta(minutes=1), every=4)
         assert [bool(sent) for sent in room.site.conditions] == [False, True, True]
         await live_at(service, room.clock, SLOT.instant)
-        assert [bool(sent) for sent in room.site.conditions[3:]] == [False]
+        # And one page further, as if it were a WordPress that hides itself.
+        assert [bool(sent) for sent in room.site.conditions[3:]] == [False, False]
+        assert room.site.asked.count("/feed?paged=2") == 1
 
 
 @ON_SQLITE
