@@ -94,9 +94,12 @@ def claim(
     is_told = is_trusted and report.kind is Kind.UNSUBSCRIBE
     if report.kind not in ABOUT_DELIVERY and not is_told:
         return _agreed(_sent_to(report, ours, envelope, Purpose.UNSUBSCRIBE))
-    marks = [*_sent_to(report, ours, envelope, Purpose.BOUNCE), *_identified(report, ours)]
+    sent_to = _sent_to(report, ours, envelope, Purpose.BOUNCE)
+    named = list(_identified(report, ours))
     # A link is long, and is damaged on its way sooner than forged: beside other marks that does not matter.
-    marks += [one for one in _linked(report.unsubscribe, ours) if one.is_proved or not marks]
+    alone = not sent_to and not named
+    linked = [one for one in _linked(report.unsubscribe, ours) if one.is_proved or alone]
+    marks = [*sent_to, *linked, *named]
     if not marks and report.kind is Kind.COMPLAINT:
         marks += _in_text(raw, ours)
     return _agreed(marks)

@@ -57,15 +57,19 @@ BY_MARK: dict[str, Callable[[Room, int, int], bytes]] = {
     "mailto": lambda room, issue, reader: dsn(
         head=f"List-Unsubscribe: <mailto:{room.verp(issue, reader, wish=True)}?subject=unsubscribe>\n"
     ),
+    "link before message-id": lambda room, issue, reader: dsn(head=room.head(issue, reader)),
     "all of them": lambda room, issue, reader: dsn(
         sent_to=room.verp(issue, reader).upper(), head=room.head(issue, reader)
     ),
 }
 
 
-@pytest.mark.parametrize("bounce", BY_MARK.values(), ids=BY_MARK)
+PROOFS = ["verp", "message-id", "message-id", "link", "link", "link", "verp"]
+
+
+@pytest.mark.parametrize(("bounce", "proof"), list(zip(BY_MARK.values(), PROOFS, strict=True)), ids=BY_MARK)
 def test_whose_message_it_was_is_suppressed_at_once_and_nobody_else(
-    room: Room, bounce: Callable[[Room, int, int], bytes]
+    room: Room, bounce: Callable[[Room, int, int], bytes], proof: str
 ) -> None:
     issue, first = room.mail(), room.ids[0]
     done = room.take(bounce(room, issue, first))
@@ -84,6 +88,7 @@ def test_whose_message_it_was_is_suppressed_at_once_and_nobody_else(
     assert kept.evidence == UNKNOWN.format(address=address(1))
     (about,) = room.rows("returned_about")
     assert (about.subscriber_id, about.issue_id, about.domain) == (first, issue, "ledger.example")
+    assert about.proof == proof
 
 
 def test_a_forward_that_fails_is_the_readers_whose_message_it_was(room: Room) -> None:
