@@ -13,7 +13,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,6 +61,7 @@ smtpd_tls_security_level = none
 anvil_rate_time_unit = 1s
 in_flow_delay = 0
 max_idle = 5s
+{more}
 """
 MASTER = """\
 cleanup unix n - n - 0 cleanup
@@ -71,11 +72,16 @@ bounce unix - - n - 0 bounce
 defer unix - - n - 0 bounce
 trace unix - - n - 0 bounce
 error unix - - n - - error
+smtp unix - - n - - smtp
+discard unix - - n - - discard
 retry unix - - n - - error
 virtual unix - n n - - virtual
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 """
+
+
+More = Callable[[Mapping[str, int]], Mapping[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +111,9 @@ def _options(settings: Mapping[str, str]) -> str:
 class Postfix:
     """One instance. It can be stopped and started while mail is coming in; what it has taken stays."""
 
-    def __init__(self, folder: Path, doors: Mapping[str, Door], stack: contextlib.ExitStack) -> None:
+    def __init__(
+        self, folder: Path, doors: Mapping[str, Door], stack: contextlib.ExitStack, more: More
+    ) -> None:
         self._folder = folder
         self._ports = {name: _kept(stack) for name in doors}
         self._master: subprocess.Popen[bytes] | None = None
@@ -114,7 +122,10 @@ class Postfix:
             (folder / name).mkdir()
         os.chown(folder / "boxes", nobody.pw_uid, nobody.pw_gid)
         domains = ", ".join(f"mail{number}.example" for number in range(7))
-        main = MAIN.format(folder=folder, domains=domains, uid=nobody.pw_uid, gid=nobody.pw_gid)
+        settings = "\n".join(f"{name} = {value}" for name, value in more(self._ports).items())
+        main = MAIN.format(
+            folder=folder, domains=domains, uid=nobody.pw_uid, gid=nobody.pw_gid, more=settings
+        )
         services = [line for name, door in doors.items() for line in door.services(self._ports[name])]
         (folder / "etc" / "main.cf").write_text(main, encoding="utf-8")
         (folder / "etc" / "master.cf").write_text("".join([MASTER, *services]), encoding="utf-8")
@@ -123,6 +134,10 @@ class Postfix:
 
     def port(self, door: str) -> int:
         return self._ports[door]
+
+    def box(self, name: str) -> Path:
+        """Give the maildir of a mailbox, which is made with its first mail."""
+        return self._folder / "boxes" / name
 
     @property
     def log(self) -> str:
@@ -187,7 +202,7 @@ class Postfix:
         return False
 
     def _delivered(self) -> dict[str, Received]:
-        box = self._folder / "boxes" / "all" / "new"
+        box = self.box("all") / "new"
         found = {}
         for path in box.iterdir() if box.exists() else ():
             queue_id, message = _read(path.read_bytes())
@@ -225,14 +240,14 @@ def _kept(stack: contextlib.ExitStack) -> int:
 
 
 @contextlib.contextmanager
-def running(doors: Mapping[str, Door]) -> Iterator[Postfix]:
-    """Run one until the end of the context."""
+def running(doors: Mapping[str, Door], more: More = lambda _: {}) -> Iterator[Postfix]:
+    """Run one until the end of the context. `more` gives what else is set, by its doors' ports."""
     # Not in pytest's own folder, into which nobody but its user may look.
     folder = Path(tempfile.mkdtemp(prefix="postfix-"))
     folder.chmod(0o755)
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        postfix = Postfix(folder, doors, stack)
+        postfix = Postfix(folder, doors, stack, more)
         stack.callback(postfix.stop)
         postfix.start()
         yield postfix
