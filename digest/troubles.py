@@ -32,20 +32,22 @@ class Troubles:
         self._open: dict[str, Trouble] = {}
         self._unsaved: dict[str, Trouble | None] = {}
         """What the ledger does not know yet; None for what is over."""
+        self._loading = asyncio.Lock()
         self._loaded = False
         self._load_at: datetime | None = None
 
     async def load(self, now: datetime) -> None:
         """Read what an earlier process has left, once. What this one has found meanwhile counts more."""
-        if self._loaded or (self._load_at is not None and now < self._load_at <= now + AGAIN):
-            return
-        self._load_at = now + AGAIN
-        try:
-            found = await asyncio.to_thread(self._read, now - FORGOTTEN)
-        except StoreError as error:
-            log.warning("alert.troubles_unread", reason=str(error))
-            return
-        if not self._loaded:
+        # Who comes while another reads waits for that: what is over would be looked for among nothing.
+        async with self._loading:
+            if self._loaded or (self._load_at is not None and now < self._load_at <= now + AGAIN):
+                return
+            self._load_at = now + AGAIN
+            try:
+                found = await asyncio.to_thread(self._read, now - FORGOTTEN)
+            except StoreError as error:
+                log.warning("alert.troubles_unread", reason=str(error))
+                return
             self._loaded = True
             left = {one.key: one for one in found if one.key not in self._unsaved}
             self._open = left | self._open

@@ -1,5 +1,6 @@
 """Each trouble is told once, and once when it is over, whatever restarts in between."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -162,6 +163,14 @@ async def test_a_report_that_reached_nobody_runs_the_command_only_where_its_mail
     await alerts(room).catch_up(NOW + AGAIN)
     assert room.told == ["daily is sent"]
     assert not (room.folder / "told.txt").exists()
+
+
+@ON_SQLITE
+async def test_what_two_find_to_be_over_at_once_after_a_restart_is_told(room: Press) -> None:
+    await alerts(room).alert("feed:x", "The feed x is down", "It answers 500.", NOW)
+    told = alerts(room)
+    await asyncio.gather(told.over("feed:other", NOW), told.over("feed:x", NOW))
+    assert room.told == ["The feed x is down", "Over: The feed x is down"]
 
 
 @ON_SQLITE
