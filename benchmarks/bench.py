@@ -19,6 +19,7 @@ import latency
 import machine
 import pieces
 import report
+import returned
 import size
 import throughput
 import unsubscribe
@@ -46,6 +47,7 @@ PARTS = {
     "idle": Part(run=idle.run, minutes=1.2, quick_minutes=0.2),
     "unsubscribe": Part(run=unsubscribe.run, minutes=2.5, quick_minutes=0.6),
     "feeds": Part(run=feeds.run, minutes=1, quick_minutes=0.2),
+    "bounces": Part(run=returned.run, minutes=2, quick_minutes=0.1),
     "web": Part(run=web.run, minutes=2.5, quick_minutes=0.5),
 }
 

@@ -251,6 +251,19 @@ def _feeds(figures: Figures) -> list[Sheet]:
     ]
 
 
+def _bounces(figures: Figures) -> list[Sheet]:
+    return [
+        Sheet(
+            title=f"Bounces that return a message of {figures['octets'] // 1000} kB, read out of a Maildir",
+            headings=("mails", "a minute", "CPU ms/mail", "peak MiB"),
+            lines=[
+                (f"{row['mails']:,}", f"{row['a_minute']:,}", f"{row['cpu_ms']:g}", f"{row['peak_mib']:.0f}")
+                for row in figures["rows"]
+            ],
+        )
+    ]
+
+
 SHEETS: dict[str, Callable[[Figures], list[Sheet]]] = {
     "throughput": _throughput,
     "pieces": _pieces,
@@ -259,5 +272,6 @@ SHEETS: dict[str, Callable[[Figures], list[Sheet]]] = {
     "idle": _idle,
     "unsubscribe": _unsubscribe,
     "feeds": _feeds,
+    "bounces": _bounces,
     "web": _web,
 }
