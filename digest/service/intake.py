@@ -1,11 +1,11 @@
 """Reads what came back, for as long as the service lives: a Maildir, an IMAP folder, and what comes by LMTP.
 
-Each way in goes on whatever happens to the others. What blocks runs in threads.
+Each way in goes on whatever happens to the others. What blocks runs in threads. What comes by a pipe other
+processes read; here it is told what they have put by.
 """
 
 import asyncio
 import contextlib
-import mailbox
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -31,11 +31,11 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(minutes=10)
 LOGIN_PAUSE = timedelta(minutes=30)
 """The same once it has refused the password: it locks out whoever asks often."""
 
-LISTEN_PAUSE = timedelta(minutes=1)
-"""Until a port that was taken is tried again, and until it is looked what came by one."""
+LOOK_PAUSE = timedelta(minutes=1)
+"""Until a port that was taken is tried again, and until it is looked what was not understood."""
 
 UNREAD = "digest-unread"
-"""The Maildir beside config.toml for what came by LMTP and was not understood."""
+"""The Maildir beside config.toml for what came by LMTP or a pipe and was not understood."""
 
 
 def pause_after(error: DigestError, failures: int) -> timedelta:
@@ -57,6 +57,10 @@ class Intake:
             self._ways.append(_Imap(desk, alerts, bounces.imap_box))
         if bounces.listener is not None:
             self._ways.append(_Lmtp(desk, alerts, bounces.listener, folder / UNREAD))
+        if bounces.pipe:
+            self._ways.append(_Pipe(desk, alerts, folder / UNREAD))
+        if bounces.pipe:
+            self._ways.append(_Pipe(desk, alerts, folder / UNREAD))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read until `stop` is set."""
@@ -93,13 +97,14 @@ class _Way:
     def _key(self) -> str:
         return f"inbox:{self.source}"
 
-    async def _tell_unread(self, folder: str) -> None:
-        """Tell of what was not understood, once a day."""
-        now, count = self._desk.clock(), self._clerk.tally.unread - self._told
+    async def _tell_unread(self, folder: str, total: int) -> None:
+        """Tell of what was not understood, once a day: of how many more there are in all."""
+        now, count = self._desk.clock(), total - self._told
         key = f"unread:{self.source}:{now:%Y-%m-%d}"
-        if not count or key in await self._alerts.lasting(key, now):
+        if count <= 0 or key in await self._alerts.lasting(key, now):
+            self._told = min(self._told, total)
             return
-        self._told += count
+        self._told = total
         await self._alerts.end(f"unread:{self.source}:", now, quietly=True)
         what, it = ("1 mail was", "it") if count == 1 else (f"{count:,} mails were", "them")
         text = (
@@ -128,7 +133,7 @@ class _Maildir(_Way):
                 await self._trouble(error)
             else:
                 await self._well()
-            await self._tell_unread(str(self._path / maildir.UNREAD))
+            await self._tell_unread(str(self._path / maildir.UNREAD), self._clerk.tally.unread)
             await self._pause(stop, self._desk.settings.bounces.every)
 
 
@@ -177,7 +182,8 @@ class _Imap(_Way):
             await asyncio.to_thread(session.scan, self._clerk, stop.is_set)
             self._failures, self._failing_since = 0, None
             await self._well()
-            await self._tell_unread(f"{imap.UNREAD} of {self._place.user} at {self._place.host}")
+            folder = f"{imap.UNREAD} of {self._place.user} at {self._place.host}"
+            await self._tell_unread(folder, self._clerk.tally.unread)
             if not session.can_idle:
                 return
             await asyncio.to_thread(session.idle, stop.is_set)
@@ -198,17 +204,34 @@ class _Lmtp(_Way):
                 async with door.opened(self._place):
                     await self._well()
                     while not stop.is_set():
-                        await self._tell_unread(str(self._unread))
-                        await self._pause(stop, LISTEN_PAUSE)
+                        await self._tell_unread(str(self._unread), self._clerk.tally.unread)
+                        await self._pause(stop, LOOK_PAUSE)
             except DigestError as error:
                 await self._trouble(error)
-                await self._pause(stop, LISTEN_PAUSE)
+                await self._pause(stop, LOOK_PAUSE)
 
     def _take(self, mail: bytes, recipients: tuple[str, ...]) -> None:
-        if self._clerk(mail, recipients):
-            return
-        try:
+        if not self._clerk(mail, recipients):
             # In a file lines end as they do on this system.
-            mailbox.Maildir(self._unread).add(mail.replace(b"\r\n", b"\n"))
-        except OSError as error:
-            raise InboxError(f"{self._unread} cannot be written: {error.strerror}.") from error
+            maildir.keep(self._unread, mail.replace(b"\r\n", b"\n"))
+
+
+class _Pipe(_Way):
+    """The mail server starts what reads. Here it is looked what that has put by."""
+
+    source = "pipe"
+
+    def __init__(self, desk: Desk, alerts: Alerts, unread: Path) -> None:
+        super().__init__(desk, alerts)
+        self._unread = unread
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            if self._unread.exists():
+                try:
+                    total = await asyncio.to_thread(maildir.waiting, self._unread)
+                except DigestError as error:
+                    await self._trouble(error)
+                else:
+                    await self._tell_unread(str(self._unread), total)
+            await self._pause(stop, LOOK_PAUSE)
