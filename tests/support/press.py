@@ -109,9 +109,9 @@ class Press:
         return Desk(settings=self.settings(), store=self.store, keys=KEYS, clock=self.clock)
 
     def service(self) -> Service:
-        """A service as it is after a restart."""
+        """A service as it is after a restart. On a busy machine, too, a look waits for what it has begun."""
         desk = self.desk()
-        return Service(desk, Alerts(desk))
+        return Service(desk, Alerts(desk), patience=60)
 
     def publish(self, slug: str, *, minutes_ago: int = 10, title: str = "") -> Story:
         published_at = self.clock() - timedelta(minutes=minutes_ago)
