@@ -59,8 +59,6 @@ class Intake:
             self._ways.append(_Lmtp(desk, alerts, bounces.listener, folder / UNREAD))
         if bounces.pipe:
             self._ways.append(_Pipe(desk, alerts, folder / UNREAD))
-        if bounces.pipe:
-            self._ways.append(_Pipe(desk, alerts, folder / UNREAD))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read until `stop` is set."""
@@ -97,14 +95,13 @@ class _Way:
     def _key(self) -> str:
         return f"inbox:{self.source}"
 
-    async def _tell_unread(self, folder: str, total: int) -> None:
-        """Tell of what was not understood, once a day: of how many more there are in all."""
-        now, count = self._desk.clock(), total - self._told
+    async def _tell_unread(self, folder: str) -> None:
+        """Tell of what was not understood, once a day."""
+        now, count = self._desk.clock(), self._clerk.tally.unread - self._told
         key = f"unread:{self.source}:{now:%Y-%m-%d}"
-        if count <= 0 or key in await self._alerts.lasting(key, now):
-            self._told = min(self._told, total)
+        if not count or key in await self._alerts.lasting(key, now):
             return
-        self._told = total
+        self._told += count
         await self._alerts.end(f"unread:{self.source}:", now, quietly=True)
         what, it = ("1 mail was", "it") if count == 1 else (f"{count:,} mails were", "them")
         text = (
@@ -133,7 +130,7 @@ class _Maildir(_Way):
                 await self._trouble(error)
             else:
                 await self._well()
-            await self._tell_unread(str(self._path / maildir.UNREAD), self._clerk.tally.unread)
+            await self._tell_unread(str(self._path / maildir.UNREAD))
             await self._pause(stop, self._desk.settings.bounces.every)
 
 
@@ -182,8 +179,7 @@ class _Imap(_Way):
             await asyncio.to_thread(session.scan, self._clerk, stop.is_set)
             self._failures, self._failing_since = 0, None
             await self._well()
-            folder = f"{imap.UNREAD} of {self._place.user} at {self._place.host}"
-            await self._tell_unread(folder, self._clerk.tally.unread)
+            await self._tell_unread(f"{imap.UNREAD} of {self._place.user} at {self._place.host}")
             if not session.can_idle:
                 return
             await asyncio.to_thread(session.idle, stop.is_set)
@@ -204,7 +200,7 @@ class _Lmtp(_Way):
                 async with door.opened(self._place):
                     await self._well()
                     while not stop.is_set():
-                        await self._tell_unread(str(self._unread), self._clerk.tally.unread)
+                        await self._tell_unread(str(self._unread))
                         await self._pause(stop, LOOK_PAUSE)
             except DigestError as error:
                 await self._trouble(error)
@@ -217,7 +213,7 @@ class _Lmtp(_Way):
 
 
 class _Pipe(_Way):
-    """The mail server starts what reads. Here it is looked what that has put by."""
+    """The mail server starts what reads. What that has put by is told until somebody has seen to it."""
 
     source = "pipe"
 
@@ -227,11 +223,17 @@ class _Pipe(_Way):
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            if self._unread.exists():
-                try:
-                    total = await asyncio.to_thread(maildir.waiting, self._unread)
-                except DigestError as error:
-                    await self._trouble(error)
-                else:
-                    await self._tell_unread(str(self._unread), total)
+            try:
+                await self._look()
+            except DigestError as error:
+                await self._trouble(error)
             await self._pause(stop, LOOK_PAUSE)
+
+    async def _look(self) -> None:
+        key, now = f"unread:{self.source}", self._desk.clock()
+        count = await asyncio.to_thread(maildir.waiting, self._unread) if self._unread.exists() else 0
+        if count:
+            text = f"Somebody should look at them, and then remove them: {count:,} in {self._unread}."
+            await self._alerts.alert(key, "digest: mails were not understood", text, now)
+        else:
+            await self._alerts.over(key, now, quietly=True)
