@@ -3,12 +3,10 @@
 That one is told by the exit code to try again: what was delivered, for all it knows, it forgets.
 """
 
-import mailbox
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import typer
 
@@ -16,7 +14,8 @@ from digest.cli.context import open_desk, options
 from digest.cli.failure import report
 from digest.cli.output import tell
 from digest.desk import Desk
-from digest.errors import DigestError, InboxError
+from digest.errors import DigestError
+from digest.inbox import maildir
 from digest.service.clerk import Clerk
 from digest.service.intake import UNREAD
 
@@ -60,7 +59,7 @@ def applying(ctx: typer.Context, *, piped: bool, recipients: Iterable[str]) -> I
             clerk = Clerk(desk, "pipe" if piped else "file")
             understood = clerk(mail, sent_to)
             if piped and not understood:
-                _put_by(mail, unread)
+                maildir.keep(unread, mail)
             effects = tuple(clerk.tally.effects.elements())
             return Applied(effects=effects, known=clerk.tally.known > 0, understood=understood)
 
@@ -79,10 +78,3 @@ def _trying_again(ctx: typer.Context) -> Iterator[Desk]:
     except Exception as error:  # a bug of ours must not lose a mail either
         tell(traceback.format_exc().rstrip())
         raise typer.Exit(TRY_AGAIN) from error
-
-
-def _put_by(mail: bytes, unread: Path) -> None:
-    try:
-        mailbox.Maildir(unread).add(mail)
-    except OSError as error:
-        raise InboxError(f"{unread} cannot be written: {error.strerror}.") from error

@@ -4,6 +4,7 @@ A mail leaves its place only after its booking is committed, so a crash at any i
 again, and its booking is found. Other readers of the same Maildir may be faster.
 """
 
+import mailbox
 import os
 import shutil
 import stat
@@ -46,6 +47,14 @@ def scan(maildir: Path, book: Book, stopped: Stopped) -> None:
                 _give_up(path, maildir, understood=book(octets))
     if unread:
         raise InboxError(unread)
+
+
+def keep(maildir: Path, mail: bytes) -> None:
+    """Put a mail into a Maildir, which is made where it is missing. Raises InboxError."""
+    try:
+        mailbox.Maildir(maildir).add(mail)
+    except OSError as error:
+        raise InboxError(f"The Maildir {maildir} cannot be written: {error.strerror}.") from error
 
 
 def _inside(folder: Path) -> Iterator[Path]:

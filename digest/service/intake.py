@@ -1,7 +1,6 @@
 """Reads what came back, for as long as the service lives: a Maildir, an IMAP folder, and what comes by LMTP.
 
-Each way in goes on whatever happens to the others. What blocks runs in threads. What comes by a pipe other
-processes read; here it is told what they have put by.
+Each way in goes on whatever happens to the others. What blocks runs in threads.
 """
 
 import asyncio

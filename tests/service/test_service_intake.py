@@ -15,9 +15,9 @@ from press import ON_SQLITE, Press, press
 from digest.alerts import Alerts
 from digest.errors import InboxError, StoreError
 from digest.inbox.imap import LoginError
+from digest.inbox.maildir import keep
 from digest.service.clerk import Clerk
 from digest.service.intake import PATIENCE, Intake, pause_after
-from digest.store import troubles
 from digest.store.database import Store
 from digest.store.returned_tables import RETURNED
 
@@ -196,25 +196,3 @@ async def test_a_mail_that_breaks_the_reading_is_put_by_and_the_next_one_is_read
         assert clerk(AWAY)
         assert (clerk.tally.read, clerk.tally.unread) == (2, 1)
     assert booked(store) == [("maildir", "auto-reply")]
-
-
-def open_troubles(store: Store) -> list[str]:
-    with store.read() as session:
-        return [one.key for one in troubles.listing(session)]
-
-
-@ON_SQLITE
-async def test_what_a_pipe_has_put_by_is_told_until_somebody_has_seen_to_it(
-    store: Store, tmp_path: Path
-) -> None:
-    put_by = tmp_path / "digest-unread" / "new" / "1"
-    put_by.parent.mkdir(parents=True)
-    put_by.write_bytes(hello())
-    async with press(store, tmp_path) as room:
-        reading(room, pipe="yes")
-        async with taking_in(room):
-            await eventually(lambda: open_troubles(store) == ["unread:pipe"] and bool(room.told))
-        put_by.unlink()
-        async with taking_in(room):
-            await eventually(lambda: open_troubles(store) == [])
-        assert room.told == ["digest: mails were not understood"]
