@@ -120,10 +120,11 @@ def _check(*, subject: str, bodies: tuple[object, ...], parts: tuple[Path | None
 
 
 async def _ask_feeds(desk: Desk, issue: Issue) -> None:
-    wanted = desk.settings.newsletter_named(issue.newsletter).feeds
-    failed = [one.error for one in await collect(desk, conditional=False) if one.error and one.url in wanted]
-    if failed:
-        raise DigestError(f"{failed[0]} Nothing was amended.")
+    """Ask the issue's own newsletter's feeds. Raises DigestError that names those which fail."""
+    feeds = desk.settings.newsletter_named(issue.newsletter).feeds
+    asked = await collect(desk, feeds, conditional=False)
+    if failed := [one.error for one in asked if one.error]:
+        raise DigestError("\n".join([*failed, "Nothing was amended."]))
 
 
 def _show(desk: Desk, made: Amendment) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from cli_site import READERS, RENDERING, SLOT, Site
+from feed_site import feed_site
 
 from digest.model import slot_placeholder
 from digest.store import issues
@@ -71,6 +72,25 @@ def test_misuse_is_told_and_changes_nothing(held: Site, options: tuple[str, ...]
     said = held.digest("issues", "amend", *options)
     assert (said.code, problem in said.err) == (2, True)
     assert shown(held)["revision"] == 1
+
+
+def test_a_refetch_asks_the_issues_own_feeds_alone_and_names_all_that_fail(tmp_path: Path) -> None:
+    with feed_site() as away:
+        away.down("/one")
+        away.down("/two")
+        mine = f'["{away.base}/one", "{away.base}/two"]'
+        every = mine.replace("]", f', "{away.feed_url}"]')
+        site = Site(tmp_path).begin(
+            ('feeds = ["sample:"]', f"feeds = {every}"),
+            ("feeds = []", f"feeds = {mine}"),
+        )
+        site.frozen()
+        assert site.digest("issues", "hold").code == 0
+        said = site.digest("issues", "amend", "--refetch")
+    assert said.code == 1
+    assert f"{away.base}/one answers 500" in said.err
+    assert f"{away.base}/two answers 500" in said.err
+    assert set(away.asked) == {"/one", "/two"}
 
 
 def test_the_parts_are_printed_to_be_edited_and_taken_back(held: Site, tmp_path: Path) -> None:
