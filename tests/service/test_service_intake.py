@@ -196,3 +196,12 @@ async def test_a_mail_that_breaks_the_reading_is_put_by_and_the_next_one_is_read
         assert clerk(AWAY)
         assert (clerk.tally.read, clerk.tally.unread) == (2, 1)
     assert booked(store) == [("maildir", "auto-reply")]
+
+
+@ON_SQLITE
+async def test_what_a_pipe_has_put_by_is_told(store: Store, tmp_path: Path) -> None:
+    keep(tmp_path / "digest-unread", hello())
+    async with press(store, tmp_path) as room:
+        async with taking_in(reading(room, pipe="yes")):
+            await eventually(lambda: bool(room.told))
+        assert room.told == ["digest: mails were not understood"]
