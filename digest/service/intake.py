@@ -226,6 +226,8 @@ class _Pipe(_Way):
                 await self._look()
             except DigestError as error:
                 await self._trouble(error)
+            else:
+                await self._well()
             await self._pause(stop, LOOK_PAUSE)
 
     async def _look(self) -> None:

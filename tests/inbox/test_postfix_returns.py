@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from feed_site import Story, feed_site
-from installed import Site
+from installed import Site, free_port
 from postfix import Door, Postfix, answers, running
 
 from digest.model import SubscriberState
@@ -29,7 +29,9 @@ SECONDS = 60
 READERS = 40
 UNKNOWN, FULL, BLOCKED = {3, 11, 19, 40}, {5, 8}, {7, 9}
 """Readers whose mailbox is not there, is full, or whose host does not want our mail."""
-BOUNCES = "bounces@ledger.example"
+BOUNCES, RETURNS = "bounces@ledger.example", "returns@ledger.example"
+"""What comes to the one goes into a Maildir, what comes to the other by LMTP."""
+LMTP = free_port()
 
 
 def reader(number: int) -> str:
@@ -62,7 +64,13 @@ def settings(ports: Mapping[str, int]) -> Mapping[str, str]:
         "recipient_delimiter": "+",
         "virtual_mailbox_domains": f"ledger.example, {domains}",
         "virtual_mailbox_maps": f"{answers({BOUNCES: 'bounces/'})}, regexp:{{ {{/@mail/ all/}} }}",
-        "transport_maps": f"regexp:{{ {{/@mail[0-9]/ smtp:[127.0.0.1]:{ports['mx']}}} }}",
+        "transport_maps": (
+            f"{answers({RETURNS: f'lmtp:inet:127.0.0.1:{LMTP}'})}, "
+            f"regexp:{{ {{/@mail[0-9]/ smtp:[127.0.0.1]:{ports['mx']}}} }}"
+        ),
+        # Quick, where the program begins to listen after the first mail has come back.
+        "minimal_backoff_time": "1s",
+        "queue_run_delay": "1s",
     }
 
 
@@ -100,22 +108,25 @@ def check(store: Store, proof: str) -> None:
     assert count(store, RETURNED_ABOUT, RETURNED_ABOUT.c.proof == proof) == len(SAID)
 
 
-@pytest.mark.parametrize("envelope", ["verp", BOUNCES])
+WAYS = {
+    "a Maildir": {"ADDRESS": BOUNCES, "MAILDIR": "{box}", "EVERY": "1s"},
+    "LMTP": {"ADDRESS": RETURNS, "LMTP": f"127.0.0.1:{LMTP}"},
+}
+
+
+@pytest.mark.parametrize(
+    ("way", "envelope"), [("a Maildir", "verp"), ("a Maildir", BOUNCES), ("LMTP", "verp")]
+)
 def test_the_right_readers_are_suppressed_and_the_others_untouched(
-    postfix: Postfix, tmp_path: Path, envelope: str
+    postfix: Postfix, tmp_path: Path, way: str, envelope: str
 ) -> None:
     box = postfix.box("bounces")
     with feed_site() as feed:
         feed.stories.append(Story(slug="the-tide", published_at=datetime.now(UTC)))
-        site = Site(
-            tmp_path, feed=feed.feed_url, smtp=postfix.port("relay"), database="sqlite:///subscribers.db"
-        )
-        site.environ |= {
-            "DIGEST_MAIL__ENVELOPE": envelope,
-            "DIGEST_BOUNCES__ADDRESS": BOUNCES,
-            "DIGEST_BOUNCES__MAILDIR": str(box),
-            "DIGEST_BOUNCES__EVERY": "1s",
-        }
+        database = "sqlite:///subscribers.db"
+        site = Site(tmp_path, feed=feed.feed_url, smtp=postfix.port("relay"), database=database)
+        site.environ["DIGEST_MAIL__ENVELOPE"] = envelope
+        site.environ |= {f"DIGEST_BOUNCES__{key}": value.format(box=box) for key, value in WAYS[way].items()}
         assert list(site.install(READERS)) == [reader(number) for number in range(1, READERS + 1)]
         site.run("send", "--yes")
         assert site.json("issues", "show")["accepted"] == READERS
@@ -123,9 +134,10 @@ def test_the_right_readers_are_suppressed_and_the_others_untouched(
             try:
                 with contextlib.closing(open_store(f"sqlite:///{tmp_path / 'subscribers.db'}")) as store:
                     check(store, "verp" if envelope == "verp" else "link")
-                until(lambda: not list((box / "new").iterdir()))
+                until(lambda: not list(box.glob("new/*")))
             finally:
                 service.send_signal(signal.SIGTERM)
             _, told = service.communicate(timeout=SECONDS)
     assert service.returncode == 0, told
     assert not (box / ".digest-unread").exists()
+    assert not (tmp_path / "digest-unread").exists()

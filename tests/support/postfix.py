@@ -73,6 +73,7 @@ defer unix - - n - 0 bounce
 trace unix - - n - 0 bounce
 error unix - - n - - error
 smtp unix - - n - - smtp
+lmtp unix - - n - - lmtp
 discard unix - - n - - discard
 retry unix - - n - - error
 virtual unix - n n - - virtual
