@@ -6,15 +6,28 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from ledger_scene import NOW, readers
+from sqlmodel import Session
 
 from digest.address import suppression_key
+from digest.bounce.report import Kind, Recipient, Verdict
+from digest.marks import Proof
 from digest.model import Channel, Subscriber
-from digest.store import bounces, erasure, installation, newaddress, preferences, readermail, subscribers
+from digest.store import (
+    bounces,
+    erasure,
+    installation,
+    newaddress,
+    preferences,
+    readermail,
+    returned,
+    subscribers,
+)
 from digest.store.bounces import Evidence
 from digest.store.database import Store
 from digest.store.prepared import hand
 from digest.store.subscribers import Newcomer, Visit
 from digest.store.tables import metadata
+from digest.whose import About
 
 EVA = "Eva.Lind@ledger.example"
 VISIT = Visit(channel=Channel.PAGE, ip="192.0.2.7", agent="Evas-Browser/1.0")
@@ -33,7 +46,17 @@ def eva(store: Store) -> Subscriber:
         subscribers.leave(session, found.id, ["daily"], VISIT, NOW)
         said = Evidence(reason="dead", text=f"550 <{EVA}>: no such user")
         bounces.remember(session, EVA, said, NOW)
+        came_back(session, found.id)
     return found
+
+
+def came_back(session: Session, reader: int) -> None:
+    """Book a bounce of a message to Eva, longer than a page of the file."""
+    raw = f"To: {EVA}\n{'.' * 5000}\n<{EVA}>: no such user".encode()
+    report = Recipient(address=EVA, verdict=Verdict.HARD, evidence=f"550 <{EVA}>: no such user")
+    about = About(kind=Kind.BOUNCE, recipient=report, proof=Proof.VERP, subscriber_id=reader)
+    booked, _ = returned.book(session, key="sha256:1", at=NOW, source="imap", kind="bounce", reason="")
+    returned.fill(session, booked, [(about, "suppressed")], raw=raw)
 
 
 def dump(store: Store) -> str:
