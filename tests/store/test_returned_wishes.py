@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from comeback_scene import BOUNCES, DAY, VERP, Room, address, arf, dsn, letter, move
+from comeback_scene import BOUNCES, DAY, DISABLED, FULL, VERP, Room, address, arf, dsn, letter, move
 from ledger_scene import NOW
 from press import ON_SQLITE
 
@@ -279,3 +279,22 @@ def test_everything_that_named_who_is_erased_goes_with_them(room: Room) -> None:
     with room.store.read() as session:
         members = sa.select(SUBSCRIPTION.c.subscriber_id).where(SUBSCRIPTION.c.subscriber_id == first)
         assert session.connection().execute(members).all() == []
+
+
+def test_of_a_mail_to_one_reader_a_bounce_suppresses_and_a_wish_leaves_everything(room: Room) -> None:
+    first, second, _ = room.ids
+    assert room.take(dsn(), sent_to=(room.verp(0, first),)).effects == ("suppressed",)
+    room.subscribe(3, newsletter="weekly")
+    to = room.verp(0, second, wish=True)
+    assert room.take(letter(sender=address(2), to=to)).effects == ("left",)
+    assert room.reader(second).newsletters == ()
+    assert room.states == [SUPPRESSED, UNSUBSCRIBED, ACTIVE]
+
+
+@pytest.mark.parametrize("said", [FULL, DISABLED])
+def test_of_a_mail_to_one_reader_nothing_softer_counts(room: Room, said: str) -> None:
+    first = room.ids[0]
+    for day in (0, 4):
+        room.clock.now = NOW + day * DAY
+        assert room.take(dsn(said, at=room.clock()), sent_to=(room.verp(0, first),)).effects == ()
+    assert room.states == [ACTIVE] * 3
