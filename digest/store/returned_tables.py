@@ -23,7 +23,7 @@ class ReturnedRow(SQLModel, table=True):
     """A mail's SHA-256, or a provider's name and its event's id."""
     at: datetime = Field(sa_type=Instant, index=True)
     source: str
-    """By which way it came: maildir, imap, pipe, lmtp, or a provider's name."""
+    """By which way it came: maildir, imap, pipe, file, lmtp, or a provider's name."""
     kind: str
     """A `bounce.report.Kind`."""
     reason: str = ""
@@ -43,17 +43,18 @@ class ReturnedAboutRow(SQLModel, table=True):
     returned_id: int = Field(primary_key=True, sa_type=_BIG)
     place: int = Field(primary_key=True)
     subscriber_id: int | None = Field(default=None, sa_type=_BIG)
+    """Whose it is; where `proof` is none, whose address it names, so that erasure finds it."""
     issue_id: int | None = None
     domain: str = ""
     """Of the address that was written to, as an A-label."""
     verdict: str
-    """A `bounce.report.Verdict`."""
+    """A `bounce.report.Verdict`; of what tells of no delivery it says nothing."""
     status: str = ""
     reason: str = ""
     evidence: str = ""
     """Repeats the address, perhaps: erasure empties it."""
     proof: str = ""
-    """How it is known whose it was."""
+    """How it is known whose it was: a `marks.Proof`."""
     effect: str = ""
     """What it has caused, in a word; empty: nothing."""
 
