@@ -47,7 +47,7 @@ def test_a_feed_that_is_a_page_is_an_error_and_mails_nobody(
 ) -> None:
     feed.answers["/feed"] = Answer(body=PAGE, headers={"Content-Type": "text/html"})
     site = installed(tmp_path, feed, relay.port)
-    collected = site.run("collect", exits=1)
+    collected = site.here("collect", exits=1)
     assert feed.feed_url in collected.stderr
     assert feed.feed_url in told(site.run("send", "--yes", exits=1).stderr)
     assert site.json("articles", "list") == []
@@ -58,7 +58,7 @@ def test_what_a_feed_gave_before_it_was_gone_is_sent(
     tmp_path: Path, feed: FeedSite, relay: SmtpServer
 ) -> None:
     site = installed(tmp_path, feed, relay.port)
-    site.run("collect")
+    site.here("collect")
     feed.down(status=410)
     assert "gone for good" in site.run("send", "--yes").stderr
     assert len(relay.received) == 1
@@ -69,7 +69,7 @@ def test_an_empty_feed_is_no_error_and_mails_nobody(
 ) -> None:
     feed.stories.clear()
     site = installed(tmp_path, feed, relay.port)
-    site.run("collect")
+    site.here("collect")
     assert "nothing to send" in site.run("send", "--yes").stdout
     assert relay.received == []
 

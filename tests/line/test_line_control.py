@@ -45,16 +45,6 @@ def subject(message: Received) -> str:
     return str(message_from_bytes(message.data, policy=policy.default)["Subject"])
 
 
-def hold(site: Site, relay: SmtpServer) -> int:
-    """Hold the issue; give how many messages there are a second after that was said, and for good."""
-    site.run("issues", "hold", "--reason", "wrong headline")
-    time.sleep(1)
-    stopped = len(relay.received)
-    time.sleep(0.5)
-    assert len(relay.received) == stopped
-    return stopped
-
-
 def adds_up(issue: dict[str, int]) -> bool:
     return issue["audience"] == sum(issue[name] for name in COUNTS)
 
@@ -67,17 +57,18 @@ def test_a_hold_stops_a_running_send_and_the_amended_rest_goes_out_once(
         addresses = site.install(READERS)
         with site.start("send", "--yes") as sending:
             until(relay, 30)
-            had_it = hold(site, relay)
+            site.here("issues", "hold", "--reason", "wrong headline")
             _, told = sending.communicate(timeout=30)
+            had_it = len(relay.received)
         assert sending.returncode == 1
         assert "is held: wrong headline" in told
         assert had_it < READERS
         feed.stories[0].title = "The ferry was on time"
         assert (
-            "-The ferry was late\n+The ferry was on time" in site.run("issues", "amend", "--refetch").stdout
+            "-The ferry was late\n+The ferry was on time" in site.here("issues", "amend", "--refetch").stdout
         )
         assert len(relay.received) == had_it
-        site.run("issues", "resume")
+        site.here("issues", "resume")
         relay.pause = 0
         site.run("send", "--yes")
         assert Counter(relay.recipients) == Counter(addresses)
@@ -174,7 +165,7 @@ def test_an_extra_waits_for_an_editor_where_one_is_wanted(tmp_path: Path, feed: 
         addresses = site.install(3)
         (tmp_path / "words.txt").write_text("It was on time.", encoding="utf-8")
         assert "waits for an editor: `digest issues approve" in site.run("send", *words, exits=1).stderr
-        site.run("issues", "approve", "correction")
+        site.here("issues", "approve", "correction")
         assert "words are fixed" in site.run("send", *words, exits=1).stderr
         assert relay.received == []
         site.run("send", "--extra", "correction")
@@ -227,7 +218,7 @@ def test_another_process_tells_the_rate_and_can_wait_for_the_end(
             assert told["state"] == "sending"
             assert told["rate"] > 1
             assert told["seconds_left"] >= 1
-            ended = site.json("issues", "show", "--watch")
+            ended = json.loads(site.run("issues", "show", "--watch", "--json").stdout)
             assert (ended["state"], ended["accepted"], ended["rate"]) == ("sent", 100, None)
             sending.communicate(timeout=30)
 
@@ -245,7 +236,7 @@ def test_who_did_not_get_it_is_told_and_tried_again(tmp_path: Path, feed: FeedSi
         (tmp_path / "config.toml").write_text(asks, encoding="utf-8")
         addresses = site.install(12)
         site.run("send", "--yes")
-        listed = site.run("issues", "undelivered", "--json").stdout.splitlines()
+        listed = site.here("issues", "undelivered", "--json").stdout.splitlines()
         told = {row["email"]: row for row in map(json.loads, listed)}
         assert {email: row["state"] for email, row in told.items()} == {
             "reader2@mail2.example": "refused",
@@ -254,9 +245,9 @@ def test_who_did_not_get_it_is_told_and_tried_again(tmp_path: Path, feed: FeedSi
         }
         assert told["reader2@mail2.example"]["reply"] == "550 5.7.1 not today"
         assert told["reader4@mail4.example"]["next_at"]
-        assert "--refused --unknown` tries again" in site.run("issues", "undelivered").stderr
+        assert "--refused --unknown` tries again" in site.here("issues", "undelivered").stderr
         assert (
-            "2 deliveries are pending again" in site.run("issues", "retry", "--refused", "--unknown").stdout
+            "2 deliveries are pending again" in site.here("issues", "retry", "--refused", "--unknown").stdout
         )
         relay.bad.clear()
         site.run("send", "--yes")
@@ -279,7 +270,7 @@ def test_who_waits_for_deferred_readers_sees_what_is_tried_again_and_a_hold(
         with site.start("send", "--yes", "--wait") as sending:
             until(relay, 10)
             # The deferred one is due in five minutes.
-            site.run("issues", "retry", "--refused")
+            site.here("issues", "retry", "--refused")
             until(relay, 11)
             site.run("issues", "hold", "--reason", "wrong headline")
             _, told = sending.communicate(timeout=20)
