@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from dovecot import PASSWORD, Dovecot, running
+from installed import Site
 from press import ON_SQLITE, Press, press
 
 from digest.alerts import Alerts
@@ -119,3 +120,20 @@ async def test_a_server_that_begins_anew_is_read_on_without_a_word(store: Store,
             await eventually(lambda: server.mails("rosa") == [])
             await stopped(reading, stop)
             assert room.told == []
+
+
+def test_a_scan_reads_once_what_waits_on_the_server(tmp_path: Path, server: Dovecot) -> None:
+    server.deliver("ida", AWAY, HELLO)
+    site = Site(tmp_path, feed="sample:", smtp=25, database="sqlite:///subscribers.db")
+    site.install(1)
+    site.environ |= {
+        "DIGEST_BOUNCES__ADDRESS": "bounces@ledger.example",
+        "DIGEST_BOUNCES__IMAP": f"imap://ida@127.0.0.1:{server.port}/INBOX",
+        "DIGEST_BOUNCES__IMAP_PASSWORD": PASSWORD,
+    }
+    assert site.run("bounces", "scan").stdout == (
+        "INBOX of ida at 127.0.0.1: 2 read: 1 automatic reply, 1 other; "
+        "1 not understood: it is in the folder digest-unread.\n"
+    )
+    assert site.run("bounces", "scan").stdout == "INBOX of ida at 127.0.0.1: nothing waits.\n"
+    assert (server.mails("ida"), server.mails("ida", ".digest-unread")) == ([], [HELLO])
