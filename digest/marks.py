@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import islice
 from urllib.parse import unquote
 
 from digest import links, verp
@@ -49,7 +50,10 @@ _MAILTO = re.compile(r"mailto:(?P<address>[^\s<>,?]{3,300})", re.IGNORECASE)
 # The form of our Message-IDs, of some issue: a test's are of none, and mean nothing.
 _ISSUED_ID = re.compile(r"<?[1-9][0-9]{0,18}\.[0-9]{1,19}\.[a-z2-7]{16}@[a-z0-9.-]+>?")
 _TOKEN_IN_TEXT = re.compile(rb"/u/([A-Za-z0-9_-]{8,100})(?![A-Za-z0-9_-])")
-_ADDRESS_IN_TEXT = re.compile(rb"[A-Za-z0-9._+-]{20,64}@[A-Za-z0-9.-]{1,253}")
+_ADDRESS_IN_TEXT = re.compile(rb"(?<![A-Za-z0-9._+-])[A-Za-z0-9._+-]{20,64}@[A-Za-z0-9.-]{1,253}")
+
+SEARCHED = 100
+"""Links, and addresses, that are tried in one text. A message of ours has a handful."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,12 +154,12 @@ def _in_text(raw: bytes, ours: Ours) -> Iterator[Claim]:
     """Find marks of ours anywhere in a mail; what is none is no forgery either."""
     # Soft line breaks of quoted-printable may stand in a link (RFC 2045 6.7).
     text = raw.replace(b"=\r\n", b"").replace(b"=\n", b"")
-    for token in _TOKEN_IN_TEXT.findall(text):
-        link = _link(token.decode(), ours)
+    for found in islice(_TOKEN_IN_TEXT.finditer(text), SEARCHED):
+        link = _link(found[1].decode(), ours)
         if link and link.kind is LinkKind.UNSUBSCRIBE:
             yield _of_link(link)
-    for address in _ADDRESS_IN_TEXT.findall(text):
-        mark = verp.read(address.decode(), ours.permanent_key)
+    for found in islice(_ADDRESS_IN_TEXT.finditer(text), SEARCHED):
+        mark = verp.read(found[0].decode(), ours.permanent_key)
         if mark and not isinstance(mark, Forged):
             yield _of(mark, Proof.VERP)
 
