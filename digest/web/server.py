@@ -129,10 +129,14 @@ def listen(host: str, port: int) -> socket.socket:
     family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
     both = family == socket.AF_INET6 and address[0] == "::" and socket.has_dualstack_ipv6()
     try:
-        return socket.create_server(address, family=family, backlog=2048, dualstack_ipv6=both)
+        listener = socket.create_server(address, family=family, backlog=2048, dualstack_ipv6=both)
     except OSError as exc:
         reason = REASONS.get(exc.errno or 0, f"cannot be listened on: {exc.strerror}; see [web]")
         raise DigestError(f"Port {port} on {host} {reason}.") from exc
+    # Every connection inherits it. asyncio sets it on none whose protocol was not named as it was opened, and
+    # an answer's body would then wait 40 ms for the client to acknowledge its head (RFC 1122, 4.2.3.4).
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 async def _stop(server: uvicorn.Server, stop: asyncio.Event) -> None:

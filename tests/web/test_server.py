@@ -103,3 +103,12 @@ def test_an_address_that_is_not_ours_is_said_in_one_sentence(host: str) -> None:
 def test_a_name_with_both_is_listened_on_as_ipv4() -> None:
     with listen("localhost", 0) as listener:
         assert listener.getsockname()[0] == "127.0.0.1"
+
+
+def test_no_answer_waits_for_its_beginning_to_be_acknowledged() -> None:
+    with (
+        listen("127.0.0.1", 0) as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
