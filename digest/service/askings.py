@@ -83,11 +83,10 @@ class Askings:
 
     def check(self) -> None:
         """Raise a mistake of this program that has ended a task."""
-        for one in self._last.values():
-            if not one.runs:
-                one.task.result()
-        if self._search and self._search.done():
-            self._search.result()
+        tasks = [*(one.task for one in self._last.values()), *([self._search] if self._search else [])]
+        mistakes = [mistake for task in tasks if task.done() and (mistake := task.exception())]
+        if mistakes:
+            raise mistakes[0]
 
     async def close(self) -> None:
         """Give up what is under way: it changes nothing by halves, and the next start asks again."""
@@ -107,7 +106,7 @@ class Askings:
                 missing = collected.error
         except Exception:
             # Of several that fail at once, only one is raised to whoever looks after this.
-            log.exception("feed.mistake", feed=public(url))
+            log.exception("collecting.mistake", feed=public(url))
             raise
         return missing
 

@@ -1,11 +1,17 @@
 """Feeds that fail: at the slot, for hours, for good."""
 
-from datetime import timedelta
+import asyncio
+import contextlib
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
 from feed_site import Story
-from press import NEXT, ON_SQLITE, SLOT, Press, live, live_at, live_until, press
+from press import EVE, NEXT, ON_SQLITE, SLOT, Press, live, live_at, live_until, press
+from structlog.testing import capture_logs
 
+from digest.alerts import Alerts
 from digest.model import IssueState
 from digest.service import Service
 from digest.store.database import Store
@@ -243,3 +249,23 @@ async def test_feeds_whose_long_addresses_begin_alike_are_told_apart(store: Stor
         service = room.service()
         await live_at(service, room.clock, room.clock(), room.clock() + 15 * MINUTE)
         assert room.told == [f"The feed {feed} is down" for feed in room.feeds]
+
+
+@ON_SQLITE
+async def test_of_mistakes_in_two_collections_at_once_one_is_raised_and_both_are_logged(
+    store: Store, tmp_path: Path
+) -> None:
+    def clock() -> datetime:
+        with contextlib.suppress(RuntimeError):
+            task = asyncio.current_task()
+            if task is not None and task.get_name().startswith("collecting"):
+                raise ZeroDivisionError
+        return EVE
+
+    async with press(store, tmp_path) as room:
+        room.feeds = [room.site.feed_url, f"{room.site.base}/sport"]
+        desk = replace(room.desk(), clock=clock)
+        service = Service(desk, Alerts(desk), patience=60)
+        with capture_logs() as logs, pytest.raises(ZeroDivisionError):
+            await service.pulse()
+        assert {one["feed"] for one in logs if one["event"] == "collecting.mistake"} == set(room.feeds)
