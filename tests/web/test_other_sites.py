@@ -106,6 +106,9 @@ API: Mapping[str, str] = {
 }
 """Those of the site's software."""
 
+HOOKS: Mapping[str, str] = {"/hooks/{service}": "POST"}
+"""Those of mail services. What a browser sends proves nothing there: `test_hooks.py`."""
+
 
 def acting(routes: Iterable[BaseRoute], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Every address that takes more than a look, with its methods."""
@@ -122,7 +125,7 @@ def test_every_address_that_acts_is_in_the_table(store: Store) -> None:
     made = pages(store)
     public = replace(made, archive=Archive(public=True), public_url="https://news.ledger.example")
     found = sorted(acting(routed(public, Dress(public)).routes))
-    assert found == sorted([*((path, "POST") for path in DOORS), *API.items()])
+    assert found == sorted([*((path, "POST") for path in DOORS), *API.items(), *HOOKS.items()])
 
 
 @contextlib.asynccontextmanager
