@@ -1,13 +1,17 @@
 """One thing that a service tells, and how a failure that it tells is judged."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TypeAlias
 
+import structlog
+
 from digest.bounce import judge
-from digest.bounce.report import Kind, Recipient, Report, Verdict
-from digest.hooks.item import Item
+from digest.bounce.report import UNKNOWN, Kind, Recipient, Report, Verdict
+from digest.hooks.item import Item, UnreadableError
+
+log = structlog.get_logger()
 
 ADDRESS_CHARACTERS = 320
 _ID_CHARACTERS = 200
@@ -57,6 +61,22 @@ def event(provider: str, told_id: str, report: Report, item: Item) -> Event:
     raw = item.raw()
     known = told_id if 0 < len(told_id) <= _ID_CHARACTERS else sha256(raw).hexdigest()
     return Event(key=f"{provider}:{known}", report=report, raw=raw)
+
+
+def each(
+    provider: str, told: Iterable[Item], id_name: str, read: Callable[[Item], Report]
+) -> Iterator[Event]:
+    """Give the events of a batch. What cannot be read of one keeps back none of the others."""
+    for one in told:
+        try:
+            said = read(one)
+        except Exception:
+            log.exception("hooks.event_failed", service=provider)
+            said = Report(kind=Kind.NONE, reason=UNKNOWN)
+        try:
+            yield event(provider, one.text(id_name), said, one)
+        except UnreadableError as exc:
+            log.warning("hooks.event_left_out", service=provider, why=str(exc))
 
 
 def failed(address: str, told: Failure, said: str, status: str = "") -> Recipient:

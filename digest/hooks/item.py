@@ -1,4 +1,4 @@
-"""Takes a stranger's JSON apart. What is missing, or of another type, is empty; nothing raises but `load`."""
+"""Takes a stranger's JSON apart. What is missing, or of another type, is empty; only `load` and `raw` raise."""
 
 import json
 import re
@@ -60,8 +60,11 @@ class Item:
         return [Item(value) for value in self._values.values() if isinstance(value, dict)]
 
     def raw(self) -> bytes:
-        """Give it as JSON."""
-        return json.dumps(self._values).encode()
+        """Give it as JSON. Raises UnreadableError where it is nested too deep; `load` lets pass a little more."""
+        try:
+            return json.dumps(self._values).encode()
+        except RecursionError as exc:
+            raise UnreadableError("nested too deep") from exc
 
 
 def listed(value: object) -> list[Item]:

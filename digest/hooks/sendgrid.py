@@ -23,7 +23,7 @@ from digest.hooks.event import (
     Event,
     Failure,
     Headers,
-    event,
+    each,
     report,
     unknown,
 )
@@ -85,7 +85,7 @@ def verify(headers: Headers, body: bytes, key: EllipticCurvePublicKey, now: date
 def read(body: bytes) -> tuple[Event, ...]:
     """Read a batch. Raises UnreadableError."""
     told = [one for one in listed(load(body)) if one.text("event") not in IGNORED]
-    return tuple(event(NAME, one.text("sg_event_id"), _report(one), one) for one in told)
+    return tuple(each(NAME, told, "sg_event_id", _report))
 
 
 def _report(told: Item) -> Report:

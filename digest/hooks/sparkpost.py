@@ -17,7 +17,7 @@ from digest.hooks.event import (
     Event,
     Failure,
     Headers,
-    event,
+    each,
     report,
     unknown,
 )
@@ -77,11 +77,8 @@ def verify(headers: Headers, secret: str) -> None:
 def read(body: bytes) -> tuple[Event, ...]:
     """Read a batch. Raises UnreadableError."""
     told = [part for one in listed(load(body)) for part in one.item("msys").parts()]
-    return tuple(
-        event(NAME, one.text("event_id"), _report(one), one)
-        for one in told
-        if one.text("type") not in IGNORED
-    )
+    booked = [one for one in told if one.text("type") not in IGNORED]
+    return tuple(each(NAME, booked, "event_id", _report))
 
 
 def _report(told: Item) -> Report:

@@ -6,12 +6,15 @@ Who is refused is not told why: the log has it, without anything of what was pos
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import structlog
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from digest.bounce.report import UNKNOWN, Kind, Report
+from digest.errors import DigestError
 from digest.hooks.event import Event
 from digest.hooks.item import UnreadableError
 from digest.hooks.proof import NotProvedError
@@ -70,11 +73,20 @@ def book(hooks: Hooks, service: str, events: Sequence[Event]) -> int:
 
     Where that happens, the service comes again with all of them, and those that were booked change nothing.
     """
-    arrivals = (
-        Arrival(key=one.key, source=service, raw=one.raw, reports=(one.report,), trusted=True)
-        for one in events
-    )
-    return sum(hooks.take_in(arrival).is_new for arrival in arrivals)
+    return sum(_is_new(hooks, service, one) for one in events)
+
+
+def _is_new(hooks: Hooks, service: str, event: Event) -> bool:
+    """Book one; if a mistake of ours is in the way, as something to look at: others wait behind it."""
+    told = Arrival(key=event.key, source=service, raw=event.raw, reports=(event.report,), trusted=True)
+    for arrival in (told, replace(told, reports=(Report(kind=Kind.NONE, reason=UNKNOWN),))):
+        try:
+            return hooks.take_in(arrival).is_new
+        except DigestError:
+            raise
+        except Exception:
+            log.exception("hooks.event_failed", service=service, key=event.key)
+    return False
 
 
 def application(pages: Pages) -> FastAPI:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from types import ModuleType
 
+import pytest
 from hook_posts import (
     NOW,
     SECRET,
@@ -21,12 +23,12 @@ from hook_posts import sparkpost as sparkpost_event
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.bounce.report import Kind
+from digest.bounce.report import UNKNOWN, Kind, Report
 from digest.hooks import mailgun as from_mailgun
 from digest.hooks import postmark, sendgrid, ses, sparkpost
 from digest.hooks import sns as from_sns
-from digest.hooks.event import Event
-from digest.hooks.item import UnreadableError
+from digest.hooks.event import Event, each
+from digest.hooks.item import Item, UnreadableError
 
 SAMPLES = [
     postmark_record("HardBounce", Content="", RecordType="SpamComplaint"),
@@ -91,3 +93,38 @@ def test_no_json_of_any_form_raises(value: object) -> None:
     item = value if isinstance(value, dict) else {"event": value}
     sound(ses.read(from_sns.read(octets(sns(item)), [TOPIC])))
     sound(from_mailgun.read(octets(mailgun(item)), SECRET, NOW).events)
+
+
+def test_what_is_nested_too_deep_is_unreadable_and_keeps_back_no_other() -> None:
+    deep: list[object] = []
+    for _ in range(10_000):
+        deep = [deep]
+    told = [Item({"id": "deep", "pad": deep}), Item({"id": "sound"})]
+    with pytest.raises(UnreadableError):
+        told[0].raw()
+    found = each("a", told, "id", lambda _: Report(kind=Kind.DELAY))
+    assert [one.key for one in found] == ["a:sound"]
+
+
+def test_an_event_that_we_fail_to_read_is_one_to_look_at() -> None:
+    def read(told: Item) -> Report:
+        if told.text("id") == "first":
+            raise ZeroDivisionError
+        return Report(kind=Kind.DELAY)
+
+    first, second = each("a", [Item({"id": "first"}), Item({"id": "second"})], "id", read)
+    assert (first.key, first.report, first.raw) == (
+        "a:first",
+        Report(kind=Kind.NONE, reason=UNKNOWN),
+        b'{"id": "first"}',
+    )
+    assert second.report.kind is Kind.DELAY
+
+
+@pytest.mark.parametrize("module", [sendgrid, sparkpost])
+def test_no_depth_of_a_batch_raises(module: ModuleType) -> None:
+    events = [sendgrid_event("bounce", pad=[0]), sparkpost_event("bounce", pad=[0])]
+    for depth in range(850, 1000):
+        deep = b"[" * depth + b"]" * depth
+        with suppress(UnreadableError):
+            sound(module.read(octets(events).replace(b"[0]", deep)))

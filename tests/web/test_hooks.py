@@ -1,6 +1,7 @@
 """Mail services post what came back: proved, booked once, and answered only then."""
 
 import asyncio
+import json
 import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -30,7 +31,7 @@ from raw_client import port_of, said
 from structlog.testing import capture_logs
 from web_served import served
 
-from digest.bounce.report import Kind
+from digest.bounce.report import UNKNOWN, Kind
 from digest.errors import StoreError
 from digest.model import Channel, SubscriberState
 from digest.publish.returned import Arrival, Outcome
@@ -267,6 +268,26 @@ async def test_a_ledger_that_fails_in_a_batch_has_the_service_come_again(
         assert (await hooked.post("sendgrid", batch)).status_code == 200
         assert [row.key for row in hooked.booked()] == [f"sendgrid:{one['sg_event_id']}" for one in batch]
         assert len(hooked.site.events("subscriber.suppressed")) == 1
+
+
+async def test_an_event_that_fails_keeps_back_none_behind_it(store: Store, tmp_path: Path) -> None:
+    def failing(made: Hooks) -> Hooks:
+        def take_in(arrival: Arrival) -> Outcome:
+            kind = arrival.reports[0].kind if arrival.reports else Kind.NONE
+            if kind is Kind.BOUNCE or arrival.key == "sendgrid:never":
+                raise ZeroDivisionError
+            return made.take_in(arrival)
+
+        return replace(made, take_in=take_in)
+
+    async with hook_site(store, tmp_path, failing) as hooked:
+        batch = [*_list(DEAD["sendgrid"]), sendgrid("novelty", sg_event_id="never"), *_list(WISH["sendgrid"])]
+        assert (await hooked.post("sendgrid", batch)).status_code == 200
+        failed, wish = hooked.booked()
+        assert (failed.kind, failed.reason) == ("none", UNKNOWN)
+        assert json.loads(failed.raw or b"") == batch[0]
+        assert wish.kind == "unsubscribe"
+        assert hooked.state() == (SubscriberState.UNSUBSCRIBED, [])
 
 
 def _list(made: Callable[[], Json | list[Json]]) -> list[Json]:
