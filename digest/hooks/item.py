@@ -1,4 +1,4 @@
-"""Takes a stranger's JSON apart. What is missing, or of another type, is empty; only `load` and `raw` raise."""
+"""Takes a stranger's JSON apart. What is missing, or of another type, is empty; `load` and `raw` raise."""
 
 import json
 import re
@@ -60,7 +60,7 @@ class Item:
         return [Item(value) for value in self._values.values() if isinstance(value, dict)]
 
     def raw(self) -> bytes:
-        """Give it as JSON. Raises UnreadableError where it is nested too deep; `load` lets pass a little more."""
+        """Give it as JSON. Raises UnreadableError where it is nested too deep, which `load` may let pass."""
         try:
             return json.dumps(self._values).encode()
         except RecursionError as exc:
