@@ -5,7 +5,7 @@ refuses at 0.3 % complaints.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum, IntEnum
 
@@ -63,6 +63,7 @@ class Rate:
     accepted: int
     domain: str = ""
     """Of the recipients; empty: of all."""
+    may_hold: bool = True
 
     @property
     def share(self) -> float:
@@ -73,7 +74,7 @@ class Rate:
     def level(self) -> Level:
         """What it leads to."""
         limit = LIMITS[self.what]
-        if self.count >= limit.hold_from and self.share >= limit.hold:
+        if self.may_hold and self.count >= limit.hold_from and self.share >= limit.hold:
             return Level.HOLD
         if self.count >= limit.warn_from and self.share >= limit.warn:
             return Level.WARN
@@ -83,6 +84,15 @@ class Rate:
         """Say it: `12 complaints of 3,900 accepted at gmail.com (0.31 %)`."""
         at = f" at {self.domain}" if self.domain else ""
         return f"{self.count:,} {self.what.value} of {self.accepted:,} accepted{at} ({percent(self.share)})"
+
+
+def beside(rate: Rate, whole: Rate) -> Rate:
+    """Judge a domain's rate beside that over all.
+
+    Where all of a closed company's readers bounce, that says nothing against the newsletter: it is only told.
+    """
+    harmless = rate.what is What.BOUNCES and whole.level is Level.FINE
+    return replace(rate, may_hold=False) if harmless else rate
 
 
 def counts(what: What, count: int) -> bool:

@@ -85,7 +85,9 @@ def _troubles(reception: Reception) -> Iterator[Found]:
         at = f"{issue.slot} --newsletter {name}"
         said = f"{worst} about {issues.name(issue)}. "
         tells = f" `digest bounces list --kind {KINDS[what]} --issue {at}` tells whose."
-        warned = said + f"From {percent(limit.hold)} on nothing more of {name} is sent." + tells
+        from_where = f"From {percent(limit.hold)} on nothing more of {name} is sent."
+        little = f"Nothing is held: it is less than {percent(limit.warn)} of all."
+        warned = said + (from_where if worst.may_hold else little) + tells
         if worst.level is Level.WARN:
             yield Found(key=f"{key}:warn", subject=subject, text=warned)
             yield Found(key=f"{key}:hold")

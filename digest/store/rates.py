@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from digest.model import DeliveryState, Issue
-from digest.rates import WATCHED, Level, Rate, What, counts, harmless_from, worse
+from digest.rates import WATCHED, Level, Rate, What, beside, counts, harmless_from, worse
 from digest.store import issues, rows
 from digest.store.received import BOTH, IS, IS_PROVED, Received, by_domain
 from digest.store.returned_tables import RETURNED, RETURNED_ABOUT
@@ -109,13 +109,15 @@ def _rates(session: Session, issue: Issue, domains: Mapping[str, Received], know
     for what in What:
         by_size = sorted(((_count(what, one), name) for name, one in domains.items() if name), reverse=True)
         total = sum(_count(what, one) for one in domains.values())
+        of_what: list[Rate] = []
         for count, domain in [(total, ""), *by_size[:MOST_DOMAINS]]:
             if counts(what, count):
                 accepted = _accepted(session, issue, domain, harmless_from(what, count), known)
                 rate = Rate(what=what, count=count, accepted=accepted, domain=domain)
                 # Where all are of one domain, it says nothing more.
-                if replace(rate, domain="") not in found:
-                    found.append(rate)
+                if replace(rate, domain="") not in of_what:
+                    of_what.append(beside(rate, of_what[0]) if of_what else rate)
+        found += of_what
     return found
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from digest.rates import Level, Rate, What, counts, harmless_from, worse
+from digest.rates import Level, Rate, What, beside, counts, harmless_from, worse
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,19 @@ def test_what_holds_comes_before_what_is_told_of() -> None:
 def test_a_rate_says_itself() -> None:
     rate = Rate(what=What.COMPLAINTS, count=12, accepted=3_900, domain="gmail.com")
     assert str(rate) == "12 complaints of 3,900 accepted at gmail.com (0.31 %)"
+
+
+@pytest.mark.parametrize(
+    ("what", "of_all", "level"),
+    [
+        (What.BOUNCES, 1_000_000, Level.WARN),
+        (What.BOUNCES, 401, Level.WARN),
+        (What.BOUNCES, 400, Level.HOLD),
+        (What.COMPLAINTS, 1_000_000, Level.HOLD),
+    ],
+)
+def test_a_domain_that_is_dead_holds_only_where_too_many_bounce_at_all(
+    what: What, of_all: int, level: Level
+) -> None:
+    domain = Rate(what=what, count=20, accepted=20, domain="closed.example")
+    assert beside(domain, Rate(what=what, count=20, accepted=of_all)).level is level

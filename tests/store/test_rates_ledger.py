@@ -91,8 +91,23 @@ def test_a_domain_is_in_trouble_that_is_little_among_all(store: Store) -> None:
     with store.write() as session:
         came_back(session, NOW, ids[:20], issue_id=issue.id, domain="we_ird.example")
     [standing] = found(store)
-    assert standing.rates == (Rate(what=What.BOUNCES, count=20, accepted=40, domain="we_ird.example"),)
-    assert standing.level is Level.HOLD
+    [rate] = standing.rates
+    assert (rate.count, rate.accepted, rate.domain) == (20, 40, "we_ird.example")
+    # Of all it is 3 %: a domain that is dead holds no newsletter.
+    assert standing.level is Level.WARN
+
+
+def test_a_domains_bounces_hold_where_too_much_bounces_at_all(store: Store) -> None:
+    ids = readers(store, 300)
+    move_to(store, "dead.example", ids[:20])
+    issue = mailed(store)
+    with store.write() as session:
+        came_back(session, NOW, ids[:20], issue_id=issue.id, domain="dead.example")
+    [standing] = found(store)
+    assert [(rate.domain, rate.level) for rate in standing.rates] == [
+        ("dead.example", Level.HOLD),
+        ("", Level.WARN),
+    ]
 
 
 def test_after_a_week_an_issue_is_not_watched_any_more(store: Store) -> None:
