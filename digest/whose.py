@@ -9,6 +9,9 @@ from digest.bounce.report import UNKNOWN, Kind, Recipient, Report, Verdict
 from digest.marks import ABOUT_DELIVERY, MARKS, Claim, Proof
 
 
+_PROVED = MARKS | {Proof.PROVIDER}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reader:
     """A subscriber, as far as it has to be known here."""
@@ -38,7 +41,7 @@ class About:
     @property
     def is_proved(self) -> bool:
         """Whether it is known whose it is, beyond what anybody may have written."""
-        return self.proof in MARKS or self.proof is Proof.PROVIDER
+        return self.proof in _PROVED
 
 
 class Act(Enum):
@@ -206,6 +209,9 @@ def is_understood(report: Report, told: Sequence[tuple[Proof, str]]) -> bool:
     proofs = {proof for proof, _ in told}
     if Proof.CONTRADICTORY in proofs:
         return False
+    if report.kind is Kind.COMPLAINT:
+        # One that does nothing, and is nobody's by proof, may still be a reader's.
+        return any(effect for _, effect in told) or not _PROVED.isdisjoint(proofs)
     if report.kind in ABOUT_DELIVERY:
         return bool(report.recipients) or proofs - {Proof.NOTHING} != set()
     if report.kind is Kind.UNSUBSCRIBE or report.reason == UNKNOWN:

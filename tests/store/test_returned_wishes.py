@@ -106,11 +106,29 @@ def test_a_complaint_about_an_older_address_keeps_its_hash_alone(room: Room) -> 
     assert room.states == [ACTIVE] * 3
 
 
-def test_a_forged_complaint_changes_nobody(room: Room) -> None:
+def test_a_complaint_whose_mark_is_damaged_is_worth_what_an_address_is(room: Room) -> None:
     issue = room.mail()
     head = f"X-Digest-Delivery: <{issue}.{room.ids[0]}.{'a' * 16}@ledger.example>\n"
     done = room.take(arf(head, about=address(1)))
-    assert (done.effects, room.states) == ((), [ACTIVE] * 3)
+    assert (done.effects, done.understood) == (("unsubscribed",), True)
+    assert room.states == [UNSUBSCRIBED, ACTIVE, ACTIVE]
+    assert room.rows("suppression") == []
+
+
+def test_a_complaint_with_a_mark_beside_a_damaged_one_is_proved(room: Room) -> None:
+    issue, first = room.mail(), room.ids[0]
+    damaged = room.head(issue, first).replace(
+        room.message_id(issue, first), f"<{issue}.{first}.{'a' * 16}@x>", 1
+    )
+    assert room.take(arf(damaged)).effects == ("suppressed",)
+
+
+@pytest.mark.parametrize("about", ["", "stranger@mail.example"])
+def test_a_complaint_that_does_nothing_is_looked_at(room: Room, about: str) -> None:
+    issue = room.mail()
+    head = f"X-Digest-Delivery: <{issue}.{room.ids[0]}.{'a' * 16}@ledger.example>\n"
+    done = room.take(arf(head, about=about))
+    assert (done.effects, done.understood) == ((), False)
 
 
 CHANGES_NOBODY = sorted(
