@@ -203,7 +203,9 @@ def _capabilities(box: BaseMailBox) -> frozenset[str]:
     """Ask what the server can do. Many tell it all only to whom they know."""
     status, told = box.client.capability()
     _good(status, told)
-    box.client.capabilities = tuple(told[-1].decode().upper().split())
+    # One that answers nothing has told it in its greeting.
+    if told[-1] is not None:
+        box.client.capabilities = tuple(told[-1].decode().upper().split())
     return frozenset(box.client.capabilities)
 
 

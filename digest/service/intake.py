@@ -80,12 +80,27 @@ class _Way:
         """How many of those that were not understood the operator has been told of."""
 
     async def run(self, stop: asyncio.Event) -> None:
+        """Go on until `stop` is set: a mistake of ours in one way ends neither another nor the service."""
+        while not stop.is_set():
+            try:
+                await self._read(stop)
+            except Exception as error:
+                log.exception("inbox.broken", source=self.source)
+                minutes = LONGEST_PAUSE // timedelta(minutes=1)
+                await self._trouble(
+                    f"A mistake of digest's own, of which its log tells more: {error!r}. "
+                    f"It is tried again after {minutes} minutes."
+                )
+                await self._pause(stop, LONGEST_PAUSE)
+
+    async def _read(self, stop: asyncio.Event) -> None:
+        """Read until `stop` is set. What an operator can mend is told, and ends nothing."""
         raise NotImplementedError
 
-    async def _trouble(self, error: DigestError) -> None:
+    async def _trouble(self, text: str) -> None:
         # Its words may hold a time or a number: the trouble is the same.
         subject = f"digest: bounces do not come in by {self.source}"
-        await self._alerts.alert(self._key, subject, str(error), self._desk.clock())
+        await self._alerts.alert(self._key, subject, text, self._desk.clock())
 
     async def _well(self) -> None:
         await self._alerts.over(self._key, self._desk.clock())
@@ -121,12 +136,12 @@ class _Maildir(_Way):
         super().__init__(desk, alerts)
         self._path = path
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def _read(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
                 await asyncio.to_thread(maildir.scan, self._path, self._clerk, stop.is_set)
             except DigestError as error:
-                await self._trouble(error)
+                await self._trouble(str(error))
             else:
                 await self._well()
             await self._tell_unread(str(self._path / maildir.UNREAD))
@@ -142,7 +157,7 @@ class _Imap(_Way):
         self._failures = 0
         self._failing_since: datetime | None = None
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def _read(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             pause = self._desk.settings.bounces.every
             try:
@@ -161,7 +176,7 @@ class _Imap(_Way):
         log.warning("imap.failed", failures=self._failures, reason=str(error))
         passes = type(error) is InboxError and now - self._failing_since < PATIENCE
         if not passes:
-            await self._trouble(error)
+            await self._trouble(str(error))
 
     @contextlib.asynccontextmanager
     async def _session(self) -> AsyncIterator[imap.Session]:
@@ -191,7 +206,7 @@ class _Lmtp(_Way):
         super().__init__(desk, alerts)
         self._place, self._unread = place, unread
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def _read(self, stop: asyncio.Event) -> None:
         bounces = self._desk.settings.bounces
         door = Door(bounces.address, bounces.separator, self._take)
         while not stop.is_set():
@@ -202,7 +217,7 @@ class _Lmtp(_Way):
                         await self._tell_unread(str(self._unread))
                         await self._pause(stop, LOOK_PAUSE)
             except DigestError as error:
-                await self._trouble(error)
+                await self._trouble(str(error))
                 await self._pause(stop, LOOK_PAUSE)
 
     def _take(self, mail: bytes, recipients: tuple[str, ...]) -> None:
@@ -220,12 +235,12 @@ class _Pipe(_Way):
         super().__init__(desk, alerts)
         self._unread = unread
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def _read(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
                 await self._look()
             except DigestError as error:
-                await self._trouble(error)
+                await self._trouble(str(error))
             else:
                 await self._well()
             await self._pause(stop, LOOK_PAUSE)

@@ -110,6 +110,26 @@ async def test_what_is_not_understood_is_told_once_a_day_with_number_and_folder(
 
 
 @ON_SQLITE
+async def test_a_mistake_of_ours_in_one_way_is_told_and_the_others_go_on(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        box, stop = made(reading(room, maildir="Maildir", pipe="yes")), asyncio.Event()
+        (box / "new/1").write_bytes(AWAY)
+        desk = room.desk()
+        intake = Intake(desk, Alerts(desk))
+        intake._ways[0]._clerk = None  # type: ignore[assignment] # as a mistake would
+        running = asyncio.create_task(intake.run(stop))
+        await eventually(lambda: room.told == ["digest: bounces do not come in by maildir"])
+        assert "NoneType" in room.letters[0].get_content()
+        assert not running.done()
+        stop.set()
+        async with asyncio.timeout(SECONDS):
+            await running
+    assert booked(store) == []
+
+
+@ON_SQLITE
 async def test_a_maildir_that_is_missing_is_told_and_so_is_its_coming(store: Store, tmp_path: Path) -> None:
     async with press(store, tmp_path) as room, taking_in(reading(room, maildir="Maildir")):
         await eventually(lambda: room.told == ["digest: bounces do not come in by maildir"])
