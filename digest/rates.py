@@ -13,7 +13,7 @@ RATES = "rates"
 """The hold of an issue because too much came back about it, or about one before it."""
 
 WATCHED = timedelta(days=7)
-"""For so long after its freezing an issue counts: after a week hardly anything comes back."""
+"""For so long after its end an issue counts: after a week hardly anything comes back."""
 
 TENFOLD = 10
 """What is our own fault is told again once it has grown so much."""

@@ -53,11 +53,12 @@ class Standing:
 
 
 def recent(session: Session, now: datetime, newsletter: str = "") -> list[Issue]:
-    """Give the issues that were begun or frozen within the time that is watched, and all that are open."""
+    """Give the issues that were begun, frozen or ended within the time that is watched, and all open ones."""
     since = now - WATCHED
     query = select(IssueRow).where(
         (col(IssueRow.created_at) >= since)
         | (col(IssueRow.frozen_at) >= since)
+        | (col(IssueRow.finished_at) >= since)
         | ~col(IssueRow.state).in_(issues.FINAL)
     )
     if newsletter:
@@ -67,10 +68,16 @@ def recent(session: Session, now: datetime, newsletter: str = "") -> list[Issue]
 
 def came(session: Session, among: Sequence[Issue], now: datetime, *, after: datetime | None = None) -> Came:
     """Count what came back about those issues that are watched; with `after` only what came after that."""
-    since = now - WATCHED
-    watched = {one.id: one for one in among if one.frozen_at is not None and one.frozen_at >= since}
+    watched = {one.id: one for one in among if _is_watched(one, now)}
     counted = by_domain(session, watched, after=after)
     return {watched[issue_id]: domains for issue_id, domains in counted.items()}
+
+
+def _is_watched(issue: Issue, now: datetime) -> bool:
+    """Tell whether much may still come back: an issue that was held for long ends late."""
+    if issue.frozen_at is None:
+        return False
+    return issue.state not in issues.FINAL or (issue.finished_at or issue.frozen_at) >= now - WATCHED
 
 
 def standings(session: Session, back: Came, known: Known) -> list[Standing]:

@@ -118,6 +118,18 @@ def test_after_a_week_an_issue_is_not_watched_any_more(store: Store) -> None:
     assert found(store, after=WATCHED + timedelta(seconds=1)) == []
 
 
+def test_an_issue_that_was_held_for_a_week_is_watched_once_it_is_sent(store: Store) -> None:
+    ids = readers(store, 10)
+    issue = mailed(store, ends=False)
+    complain(store, issue, ids)
+    late = WATCHED + DAY
+    assert [one.level for one in found(store, after=late)] == [Level.HOLD]
+    with store.write() as session:
+        assert ledger.finish(session, issue, NOW + late) is not None
+    assert [one.level for one in found(store, after=late + WATCHED)] == [Level.HOLD]
+    assert found(store, after=late + WATCHED + timedelta(seconds=1)) == []
+
+
 def test_what_was_counted_is_asked_again_only_where_it_decides(store: Store) -> None:
     ids = readers(store, 500)
     issue = mailed(store)
