@@ -156,6 +156,8 @@ class _Imap(_Way):
         self._place = place
         self._failures = 0
         self._failing_since: datetime | None = None
+        self._waits = True
+        """Whether the server's news are waited for. It is not, right after that has failed."""
 
     async def _read(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -194,9 +196,12 @@ class _Imap(_Way):
             self._failures, self._failing_since = 0, None
             await self._well()
             await self._tell_unread(f"{imap.UNREAD} of {self._place.user} at {self._place.host}")
-            if not session.can_idle:
+            if not (session.can_idle and self._waits):
+                self._waits = True
                 return
+            self._waits = False
             await asyncio.to_thread(session.idle, stop.is_set)
+            self._waits = True
 
 
 class _Lmtp(_Way):
