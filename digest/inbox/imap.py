@@ -6,7 +6,9 @@ connection, so that a new UIDVALIDITY does no harm: a mail that is read again is
 
 import contextlib
 import imaplib
+import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -57,6 +59,8 @@ class Session:
     def __init__(self, place: ImapBox, password: str) -> None:
         """Connect. Raises LoginError where the server does not take the user or the password."""
         self._place = place
+        self._turn = threading.Lock()
+        """One thread at a time talks with the server."""
         with _explained(place):
             self._box = _connected(place)
             try:
@@ -75,10 +79,17 @@ class Session:
 
     def close(self) -> None:
         """Take leave, where the server is still there."""
-        with contextlib.suppress(*_TROUBLES):
-            self._box.client.logout()
+        with self._turn:
+            with contextlib.suppress(*_TROUBLES):
+                self._box.client.logout()
+            with contextlib.suppress(OSError):
+                self._box.client.shutdown()
+
+    def cut(self) -> None:
+        """End the connection without a word, and with it the waiting of another thread. Does not block."""
+        # Past TLS, whose own shutdown would have that thread go on in plain text.
         with contextlib.suppress(OSError):
-            self._box.client.shutdown()
+            socket.socket.shutdown(self._box.client.sock, socket.SHUT_RDWR)
 
     @property
     def can_idle(self) -> bool:
@@ -87,7 +98,7 @@ class Session:
 
     def waiting(self) -> Sequence[str]:
         """Give the UIDs of the mails that are there."""
-        with _explained(self._place):
+        with self._asking():
             return self._box.uids("UNDELETED", charset=None)
 
     def scan(self, book: Book, stopped: Stopped) -> None:
@@ -102,7 +113,7 @@ class Session:
                 octets = self._opening(uid)
                 if octets is not None:
                     (understood if book(octets) else unread).append(uid)
-            with _explained(self._place):
+            with self._asking():
                 self._delete(understood)
                 self._put_by(unread)
             if stopped():
@@ -111,7 +122,7 @@ class Session:
     def idle(self, stopped: Stopped) -> None:
         """Wait until the server tells of something, or some minutes have passed."""
         give_up_at = time.monotonic() + IDLE_SECONDS
-        with _explained(self._place):
+        with self._asking():
             self._box.client.noop()
             # What was told beside the answer to a command is not told again.
             if self._has_news():
@@ -122,13 +133,18 @@ class Session:
                     if idle.poll(timeout=LOOK_SECONDS) or time.monotonic() - began < LOOK_SECONDS / 2:
                         return
 
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        with self._turn, _explained(self._place):
+            yield
+
     def _has_news(self) -> bool:
         """Say whether the server has told of a mail since this was asked before."""
         return self._box.client.response("EXISTS")[1] != [None]
 
     def _opening(self, uid: str) -> bytes | None:
         """Give the beginning of a mail; None where another has taken it."""
-        with _explained(self._place):
+        with self._asking():
             status, told = self._box.client.uid("FETCH", uid, f"(BODY.PEEK[]<0.{READ_OCTETS}>)")
             _good(status, told)
         for part in told:

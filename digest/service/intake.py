@@ -186,6 +186,10 @@ class _Imap(_Way):
         session = await asyncio.to_thread(imap.Session, self._place, password)
         try:
             yield session
+        except asyncio.CancelledError:
+            # A thread may still wait for the server.
+            session.cut()
+            raise
         finally:
             await asyncio.to_thread(session.close)
 

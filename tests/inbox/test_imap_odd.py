@@ -1,11 +1,12 @@
 """IMAP servers that answer oddly, or not at all."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
 from press import ON_SQLITE, Press, press
-from scripted_imap import SECONDS, Scripted, scripted
+from scripted_imap import HANGS, SECONDS, Scripted, scripted
 
 from digest.alerts import Alerts
 from digest.inbox.imap import Session
@@ -56,3 +57,19 @@ async def test_a_server_whose_idle_fails_is_asked_in_between_at_the_usual_pace(
         *("LOGIN", "UID", "IDLE"),
         *("LOGIN", "UID"),
     ]
+
+
+@ON_SQLITE
+async def test_a_stop_while_the_server_hangs_ends_the_connection_at_once(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path) as room:
+        with scripted(UID=[HANGS]) as server:
+            running = asyncio.create_task(intake(room, server).run(asyncio.Event()))
+            await eventually(lambda: "UID" in server.asked)
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                async with asyncio.timeout(SECONDS):
+                    await running
+            await eventually(server.left.is_set)
+    assert server.asked[-1] == "UID"
