@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -22,6 +22,19 @@ from digest.store import nonces
 from digest.store.database import Store
 
 log = structlog.get_logger()
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+SNS_OCTETS = 256 * 1024
+"""SNS's own limit of a message; those of SES have some 10 kB."""
+EVENT_OCTETS = 1024 * 1024
+"""Of one event, with a mail's headers or its beginning."""
+BATCH_OCTETS = 4 * 1024 * 1024
+"""Of many events: services post up to 2 MB at a time."""
+
+READ_AT_ONCE = 2
+"""Bodies that are taken apart at a time: JSON takes twenty times its octets, proved or not."""
 
 CERTIFICATES = 8
 """How many are kept: SNS has one a region, and a new one a year."""
@@ -42,6 +55,9 @@ class Hooks:
 class Gate(Protocol):
     """A service's way in. Both raise NotProvedError; the second UnreadableError and UnansweredError too."""
 
+    most_octets: int
+    """The largest body that it takes."""
+
     def admit(self, headers: Headers) -> None:
         """See whether it is worth while to read the body."""
 
@@ -52,18 +68,31 @@ class Gate(Protocol):
 def gates(hooks: Hooks, store: Store) -> Mapping[str, Gate]:
     """Give the services that are configured, by name."""
     keys = hooks.bounces
+    apart = Apart()
     found: dict[str, Gate] = {}
     if keys.ses_topics:
-        found[ses.NAME] = _Ses(keys.ses_topics, hooks.ask)
+        found[ses.NAME] = _Ses(apart, keys.ses_topics, hooks.ask)
     if secret := keys.postmark_secret.get_secret_value():
-        found[postmark.NAME] = _Secret(secret, postmark.verify, postmark.read)
+        found[postmark.NAME] = _Secret(apart, EVENT_OCTETS, secret, postmark.verify, postmark.read)
     if secret := keys.mailgun_key.get_secret_value():
-        found[mailgun.NAME] = _Mailgun(secret, store)
+        found[mailgun.NAME] = _Mailgun(apart, secret, store)
     if secret := keys.sendgrid_key.get_secret_value():
-        found[sendgrid.NAME] = _SendGrid(p256_key(secret))
+        found[sendgrid.NAME] = _SendGrid(apart, p256_key(secret))
     if secret := keys.sparkpost_secret.get_secret_value():
-        found[sparkpost.NAME] = _Secret(secret, sparkpost.verify, sparkpost.read)
+        found[sparkpost.NAME] = _Secret(apart, BATCH_OCTETS, secret, sparkpost.verify, sparkpost.read)
     return found
+
+
+class Apart:
+    """Has bodies read in threads, two at a time, whatever their service. Waits for no network."""
+
+    def __init__(self) -> None:
+        self._turns = asyncio.Semaphore(READ_AT_ONCE)
+
+    async def run(self, read: Callable[P, T], *told: P.args, **more: P.kwargs) -> T:
+        """Call something in a thread, when it is its turn."""
+        async with self._turns:
+            return await asyncio.to_thread(read, *told, **more)
 
 
 class _Secret:
@@ -71,22 +100,27 @@ class _Secret:
 
     def __init__(
         self,
+        apart: Apart,
+        most_octets: int,
         secret: str,
         verify: Callable[[Headers, str], None],
         read: Callable[[bytes], Sequence[Event]],
     ) -> None:
+        self._apart, self.most_octets = apart, most_octets
         self._secret, self._verify, self._read = secret, verify, read
 
     def admit(self, headers: Headers) -> None:
         self._verify(headers, self._secret)
 
     async def events(self, headers: Headers, body: bytes, now: datetime) -> Sequence[Event]:  # noqa: ARG002 - a gate's
-        return await asyncio.to_thread(self._read, body)
+        return await self._apart.run(self._read, body)
 
 
 class _SendGrid:
-    def __init__(self, key: EllipticCurvePublicKey) -> None:
-        self._key = key
+    most_octets = BATCH_OCTETS
+
+    def __init__(self, apart: Apart, key: EllipticCurvePublicKey) -> None:
+        self._apart, self._key = apart, key
 
     def admit(self, headers: Headers) -> None:
         if sendgrid.SIGNATURE not in headers:
@@ -97,12 +131,14 @@ class _SendGrid:
             sendgrid.verify(headers, body, self._key, now)
             return sendgrid.read(body)
 
-        return await asyncio.to_thread(proved)
+        return await self._apart.run(proved)
 
 
 class _Mailgun:
-    def __init__(self, key: str, store: Store) -> None:
-        self._key, self._store = key, store
+    most_octets = EVENT_OCTETS
+
+    def __init__(self, apart: Apart, key: str, store: Store) -> None:
+        self._apart, self._key, self._store = apart, key, store
 
     def admit(self, headers: Headers) -> None:
         """Its signature is in the body."""
@@ -115,12 +151,14 @@ class _Mailgun:
                     raise NotProvedError("a token of another event")
             return posted.events
 
-        return await asyncio.to_thread(proved)
+        return await self._apart.run(proved)
 
 
 class _Ses:
-    def __init__(self, topics: Sequence[str], ask: Callable[[str], Awaitable[bytes]]) -> None:
-        self._topics, self._ask = topics, ask
+    most_octets = SNS_OCTETS
+
+    def __init__(self, apart: Apart, topics: Sequence[str], ask: Callable[[str], Awaitable[bytes]]) -> None:
+        self._apart, self._topics, self._ask = apart, topics, ask
         self._certificates: dict[str, bytes] = {}
         self._asking = asyncio.Lock()
 
@@ -129,7 +167,7 @@ class _Ses:
             raise NotProvedError("raw delivery, which is not signed")
 
     async def events(self, headers: Headers, body: bytes, now: datetime) -> Sequence[Event]:  # noqa: ARG002 - a gate's
-        envelope = await asyncio.to_thread(sns.read, body, self._topics)
+        envelope = await self._apart.run(sns.read, body, self._topics)
         certificate = await self._certificate(envelope.certificate_url, now)
         await asyncio.to_thread(sns.verify, envelope, certificate, now)
         if envelope.type is sns.Type.SUBSCRIPTION:

@@ -34,7 +34,7 @@ TOGETHER = 50
 """Events that are booked before another request has its turn, and before the server can stop: 0.2 s."""
 
 HELD_OCTETS = 32 * 1024 * 1024
-"""Of bodies that are read or booked at a time. Whoever comes on top is to come again."""
+"""Of one service's bodies that are read or booked at a time. Whoever comes on top is to come again."""
 
 TAKEN = "Taken.\n"
 
@@ -48,19 +48,24 @@ REFUSALS: Mapping[type[Exception], tuple[int, str]] = {
 
 
 class Room:
-    """Counts the bodies that are in memory."""
+    """Counts the bodies of one service that are in memory."""
 
-    def __init__(self, most: int = HELD_OCTETS) -> None:
-        self._most, self._held = most, 0
+    def __init__(self, each: int, most: int = HELD_OCTETS) -> None:
+        self._each, self._most, self._held = each, most, 0
 
     @asynccontextmanager
     async def body(self, request: Request) -> AsyncIterator[bytes]:
-        """Read a body, and hold it while it is needed. Raises HTTPException where there is no room."""
+        """Read a body, and hold it while it is needed.
+
+        Raises HTTPException where it is too large itself (413), or there is no room now (503).
+        """
         body = bytearray()
         try:
             async for piece in request.stream():
                 body += piece
                 self._held += len(piece)
+                if len(body) > self._each:
+                    raise HTTPException(413, "It is too large.")
                 if self._held > self._most:
                     raise HTTPException(503, "Too much comes at once.")
             yield bytes(body)
@@ -94,7 +99,8 @@ def application(pages: Pages) -> FastAPI:
     made = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     hooks = pages.hooks
     known = gates(hooks, pages.store) if hooks else {}
-    room, turns = Room(), asyncio.Semaphore(AT_ONCE)
+    rooms = {name: Room(gate.most_octets) for name, gate in known.items()}
+    turns = asyncio.Semaphore(AT_ONCE)
 
     @made.post("/{service}")
     async def take(request: Request, service: str) -> Response:
@@ -102,7 +108,7 @@ def application(pages: Pages) -> FastAPI:
         if hooks is None or gate is None:
             raise HTTPException(404, "There is no such hook.")
         gate.admit(request.headers)
-        async with room.body(request) as body:
+        async with rooms[service].body(request) as body:
             events = await gate.events(request.headers, body, pages.clock())
             new = 0
             for start in range(0, len(events), TOGETHER):

@@ -37,8 +37,7 @@ from digest.model import Channel, SubscriberState
 from digest.publish.returned import Arrival, Outcome
 from digest.store.database import Store
 from digest.web.desk import pages
-from digest.web.gates import Hooks
-from digest.web.guard import HOOK_OCTETS
+from digest.web.gates import BATCH_OCTETS, EVENT_OCTETS, SNS_OCTETS, Hooks
 
 SERVICES = ["ses", "postmark", "mailgun", "sendgrid", "sparkpost"]
 BOTH = ["daily", "weekly"]
@@ -204,12 +203,21 @@ async def test_ten_megabytes_are_refused_before_they_are_read(hooked: HookSite, 
     assert b"application/problem+json" in answered
 
 
-@pytest.mark.parametrize("service", SERVICES)
-async def test_a_body_of_no_told_length_ends_at_the_limit(hooked: HookSite, service: str) -> None:
+LIMITS = {
+    "ses": SNS_OCTETS,
+    "postmark": EVENT_OCTETS,
+    "mailgun": EVENT_OCTETS,
+    "sendgrid": BATCH_OCTETS,
+    "sparkpost": BATCH_OCTETS,
+}
+
+
+@pytest.mark.parametrize(("service", "most"), LIMITS.items())
+async def test_a_body_of_no_told_length_ends_at_the_limit(hooked: HookSite, service: str, most: int) -> None:
     proof = basic() | signed_by_sendgrid(b"")
     lines = [f"POST /hooks/{service} HTTP/1.1", "Host: x", "Transfer-Encoding: chunked", "Connection: close"]
     head = "\r\n".join([*lines, *(f"{name}: {value}" for name, value in proof.items()), "", ""])
-    chunk = b"%x\r\n%s\r\n" % (HOOK_OCTETS, b" " * HOOK_OCTETS)
+    chunk = b"%x\r\n%s\r\n" % (most, b" " * most)
     # One octet too many, and not the end: an answer now is one to what has come.
     answered = await said(port_of(hooked.site.base), head.encode(), chunk, b"1\r\n \r\n")
     assert answered.startswith(b"HTTP/1.1 413")

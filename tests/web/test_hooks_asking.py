@@ -1,6 +1,7 @@
 """What is asked of a mail service, over real sockets."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from starlette.types import Message
 from digest.store.database import Store
 from digest.web.asking import MOST_OCTETS, UnansweredError, get
 from digest.web.desk import hooks
+from digest.web.gates import READ_AT_ONCE, Apart
 from digest.web.hooks import Room
 
 
@@ -71,7 +73,7 @@ async def test_bodies_have_so_much_room_and_give_it_back() -> None:
 
         return Request({"type": "http", "headers": []}, receive)
 
-    room = Room(most=10)
+    room = Room(7, most=10)
     async with room.body(request(b"12", b"345")) as body:
         assert body == b"12345"
         with pytest.raises(HTTPException) as refused:
@@ -80,5 +82,30 @@ async def test_bodies_have_so_much_room_and_give_it_back() -> None:
         assert refused.value.status_code == 503
         async with room.body(request(b"12345")) as another:
             assert another == b"12345"
-    async with room.body(request(b"1234567890")) as whole:
-        assert len(whole) == 10
+    with pytest.raises(HTTPException) as refused:
+        async with room.body(request(b"12345", b"678")):
+            pass
+    assert refused.value.status_code == 413
+    async with room.body(request(b"1234567")) as whole:
+        assert len(whole) == 7
+
+
+async def test_so_many_bodies_are_taken_apart_at_a_time() -> None:
+    apart, loop, started = Apart(), asyncio.get_running_loop(), asyncio.Queue[int]()
+    go, running, most = threading.Event(), set[int](), 0
+
+    def read(body: int) -> None:
+        nonlocal most
+        running.add(body)
+        most = max(most, len(running))
+        loop.call_soon_threadsafe(started.put_nowait, body)
+        go.wait(30)
+        running.discard(body)
+
+    async with asyncio.TaskGroup() as reading:
+        for body in range(READ_AT_ONCE + 1):
+            reading.create_task(apart.run(read, body))
+        for _ in range(READ_AT_ONCE):
+            await started.get()
+        go.set()
+    assert most == READ_AT_ONCE
