@@ -8,7 +8,6 @@ from digest.address import address_key, domain
 from digest.bounce.report import UNKNOWN, Kind, Recipient, Report, Verdict
 from digest.marks import ABOUT_DELIVERY, MARKS, Claim, Proof
 
-
 _PROVED = MARKS | {Proof.PROVIDER}
 
 
@@ -35,6 +34,8 @@ class About:
     """Of the address that was written to, as an A-label."""
     is_present: bool = False
     """Whether it is about the address that the reader has now."""
+    is_forwarded: bool = False
+    """Whether it names another address alone: one to which the reader's own forwards."""
     by_provider: bool = False
     """Whether a mail service tells it that has proved itself."""
 
@@ -125,6 +126,7 @@ def _proved(report: Report, claimed: Claim, reader: Reader | None, *, went_to_pr
         issue_id=claimed.issue_id or None,
         domain=domain(reader.email if reader is not None and is_present else recipient.address),
         is_present=is_present,
+        is_forwarded=reader is not None and recipient.address != "" and not _is(recipient.address, reader),
     )
 
 
@@ -177,7 +179,8 @@ def _bounced(one: About, *, by_address: bool) -> Act:
         return Act.REMEMBER if verdict is Verdict.HARD and not _is_disabled(one.recipient) else Act.NOTHING
     if verdict is Verdict.SOFT:
         return Act.SOFT
-    return Act.DISABLED if _is_disabled(one.recipient) else Act.SUPPRESS
+    # Where a forward leads is for the reader to mend, and soon mended.
+    return Act.DISABLED if one.is_forwarded or _is_disabled(one.recipient) else Act.SUPPRESS
 
 
 def _is_disabled(recipient: Recipient) -> bool:

@@ -91,9 +91,12 @@ def test_whose_message_it_was_is_suppressed_at_once_and_nobody_else(
     assert about.proof == proof
 
 
-def test_a_forward_that_fails_is_the_readers_whose_message_it_was(room: Room) -> None:
-    issue = room.mail()
-    room.take(dsn(about="elsewhere@mail.example", sent_to=room.verp(issue, room.ids[0])))
+def test_a_forward_that_fails_is_held_against_its_reader_the_second_time_days_later(room: Room) -> None:
+    for day, effect in ((0, "disabled"), (1, "disabled"), (3, "suppressed")):
+        assert room.states == [ACTIVE] * 3
+        room.clock.now = NOW + day * DAY
+        sent_to = room.verp(room.mail(), room.ids[0])
+        assert room.take(dsn(about="elsewhere@mail.example", sent_to=sent_to)).effects == (effect,)
     assert only_first(room)
 
 
@@ -300,8 +303,8 @@ def test_an_issue_that_was_mailed_to_the_new_address_is_about_that(room: Room) -
     room.clock.now += DAY
     issue = room.mail()
     # The new address forwards, so that the report names another one.
-    room.take(dsn(about="inner@mail.example", head=f"Message-ID: {room.message_id(issue, first)}\n"))
-    assert only_first(room)
+    done = room.take(dsn(about="inner@mail.example", head=f"Message-ID: {room.message_id(issue, first)}\n"))
+    assert done.effects == ("disabled",)
 
 
 def test_an_older_message_brings_the_hash_of_one_stranger_at_most_and_of_no_reader(room: Room) -> None:
