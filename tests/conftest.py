@@ -104,7 +104,8 @@ def make(server: str, name: str, template: str = "template1") -> None:
     """Make a database on a server, as a copy of another."""
     with psycopg.connect(server.format("postgres").replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}"')
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        # Copying the files takes half as long as writing them into the log, the way it is done by default.
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
 
 
 @pytest.fixture(scope="session")
