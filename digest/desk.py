@@ -13,6 +13,7 @@ from digest.delivery.presets import PLAIN, PRESETS
 from digest.links import Keys
 from digest.slots import Schedule
 from digest.store.database import Store
+from digest.store.known import Known
 
 
 def utc_now() -> datetime:
@@ -33,6 +34,11 @@ class Desk:
     def signing(self) -> tuple[SigningKey, ...]:
         """The keys that sign every message, read once; none where the relay signs. Raises UsageError."""
         return self.settings.signing_keys()
+
+    @cached_property
+    def known(self) -> Known:
+        """What came back and what was accepted, as last counted."""
+        return Known()
 
     @property
     def relay(self) -> Relay:

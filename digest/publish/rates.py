@@ -12,7 +12,8 @@ from digest.model import Issue, IssueState
 from digest.publish.question import Obstacle
 from digest.rates import RATES
 from digest.store import issues, locks, rates, watch
-from digest.store.rates import Came, Known, Standing
+from digest.store.known import Known
+from digest.store.rates import Came, Standing
 
 log = structlog.get_logger()
 
@@ -34,7 +35,7 @@ def receptions(
     session: Session, recent: Sequence[Issue], back: Came, now: datetime, known: Known
 ) -> Iterator[Reception]:
     """Give how the newsletters of these issues were received. `known` is kept for the next time."""
-    found = rates.standings(session, back, known)
+    found = rates.standings(session, back, now, known)
     for name in sorted({issue.newsletter for issue in recent}):
         mine = [issue for issue in recent if issue.newsletter == name]
         theirs = [one for one in found if one.issue.newsletter == name]
@@ -49,9 +50,9 @@ def obstacle(desk: Desk, issue: Issue) -> Obstacle | None:
         if watch.noted(session, issue.id, issues.RATES_CONFIRMED):
             return None
         recent = rates.recent(session, now, issue.newsletter)
-        known: Known = {}
-        found = rates.standings(session, rates.came(session, recent, now), known)
-        holding = rates.holding(session, recent, found, now, known)
+        back = rates.came(session, recent, now, desk.known)
+        found = rates.standings(session, back, now, desk.known)
+        holding = rates.holding(session, recent, found, now, desk.known)
     return Obstacle(code=RATES, reason=_reason(holding)) if holding else None
 
 

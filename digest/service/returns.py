@@ -12,7 +12,7 @@ from digest.publish.rates import Reception
 from digest.publish.report import nameless
 from digest.rates import LIMITS, TENFOLD, Level, What, percent, worse
 from digest.store import issues
-from digest.store.rates import Known, Ours, came, ours, recent
+from digest.store.rates import Ours, came, ours, recent
 
 RATE, OURS = "rates:", "ours:"
 """How the keys of these troubles begin."""
@@ -34,11 +34,10 @@ class Found:
 
 
 class Returns:
-    """What came back, with an operator's eyes. Remembers how many were accepted, to count them once."""
+    """What came back, with an operator's eyes."""
 
     def __init__(self, desk: Desk, alerts: Alerts) -> None:
         self._desk, self._alerts = desk, alerts
-        self._known: Known = {}
 
     async def once(self, now: datetime) -> None:
         """Hold what is being sent about whose newsletter too much came back, and tell what is new."""
@@ -52,8 +51,8 @@ class Returns:
     def _look(self, now: datetime) -> tuple[list[Found], list[Ours]]:
         with self._desk.store.read() as session:
             latest = recent(session, now)
-            back = came(session, latest, now)
-            received = list(rates.receptions(session, latest, back, now, self._known))
+            back = came(session, latest, now, self._desk.known)
+            received = list(rates.receptions(session, latest, back, now, self._desk.known))
             blamed = ours(session, back)
         for reception in received:
             rates.hold(self._desk, reception)

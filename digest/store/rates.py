@@ -1,34 +1,29 @@
 """About which of the latest issues too much came back, and whether an operator has taken note of it.
 
-Every look of the service asks: of a million deliveries no more are counted than decide, and none where
-little came back.
+Every look of the service asks: of a million deliveries no more are counted than decide, none where little
+came back, and none again where nothing has changed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from digest.model import DeliveryState, Issue
-from digest.rates import WATCHED, Level, Rate, What, beside, counts, harmless_from, worse
+from digest.model import Issue
+from digest.rates import WATCHED, Level, Rate, What, beside, counts, worse
 from digest.store import issues, rows
-from digest.store.received import BOTH, IS, IS_PROVED, Received, by_domain
+from digest.store.known import Known
+from digest.store.received import BOTH, IS, IS_PROVED, Received
 from digest.store.returned_tables import RETURNED, RETURNED_ABOUT
-from digest.store.tables import DELIVERY, EVENT, SUBSCRIBER, IssueRow
+from digest.store.tables import EVENT, IssueRow
 
 MOST_DOMAINS = 10
 """How many domains of an issue are looked at: those from which most came back."""
 
 SAID = 3
 """How many rates of an issue a sentence names."""
-
-Known = dict[tuple[int, datetime | None, str], tuple[int, bool]]
-"""How many were accepted, by issue, its end and domain, as last counted; and whether those were all.
-
-Since nothing that was accepted is taken back, there are no fewer now.
-"""
 
 Came = Mapping[Issue, Mapping[str, Received]]
 """What came back, by issue and recipient domain."""
@@ -66,10 +61,12 @@ def recent(session: Session, now: datetime, newsletter: str = "") -> list[Issue]
     return [rows.issue(row) for row in session.exec(query.order_by(col(IssueRow.id)))]
 
 
-def came(session: Session, among: Sequence[Issue], now: datetime, *, after: datetime | None = None) -> Came:
+def came(
+    session: Session, among: Sequence[Issue], now: datetime, known: Known, *, after: datetime | None = None
+) -> Came:
     """Count what came back about those issues that are watched; with `after` only what came after that."""
     watched = {one.id: one for one in among if _is_watched(one, now)}
-    counted = by_domain(session, watched, after=after)
+    counted = known.came(session, watched, now, after)
     return {watched[issue_id]: domains for issue_id, domains in counted.items()}
 
 
@@ -80,11 +77,14 @@ def _is_watched(issue: Issue, now: datetime) -> bool:
     return issue.state not in issues.FINAL or (issue.finished_at or issue.frozen_at) >= now - WATCHED
 
 
-def standings(session: Session, back: Came, known: Known) -> list[Standing]:
-    """Give those issues about which too much came back, the worst first."""
+def standings(
+    session: Session, back: Came, now: datetime, known: Known, *, after: datetime | None = None
+) -> list[Standing]:
+    """Give those issues about which too much came back, the worst first. `after` is that of `back`."""
     found = []
     for issue, domains in back.items():
-        if rates := [rate for rate in _rates(session, issue, domains, known) if rate.level]:
+        over = [known.rate(session, issue, one, now, after) for one in _to_weigh(domains)]
+        if rates := [rate for rate in _weighed(over) if rate.level]:
             found.append(Standing(issue=issue, rates=tuple(sorted(rates, key=worse, reverse=True))))
     return sorted(found, key=lambda one: worse(one.rates[0]), reverse=True)
 
@@ -106,62 +106,32 @@ def holding(
     noted_at = session.connection().execute(query).scalar_one()
     if noted_at is None:
         return worst
-    since = standings(session, came(session, among, now, after=noted_at), known)
+    since = standings(session, came(session, among, now, known, after=noted_at), now, known, after=noted_at)
     return next((one for one in since if one.level is Level.HOLD), None)
 
 
-def _rates(session: Session, issue: Issue, domains: Mapping[str, Received], known: Known) -> list[Rate]:
-    """Give an issue's rates, over all and by domain, as far as there are enough to lead to anything."""
-    found: list[Rate] = []
+def _to_weigh(domains: Mapping[str, Received]) -> Iterator[Rate]:
+    """Give what came back of an issue, over all and by domain, where it is enough to lead to anything."""
     for what in What:
         by_size = sorted(((_count(what, one), name) for name, one in domains.items() if name), reverse=True)
         total = sum(_count(what, one) for one in domains.values())
-        of_what: list[Rate] = []
         for count, domain in [(total, ""), *by_size[:MOST_DOMAINS]]:
             if counts(what, count):
-                accepted = _accepted(session, issue, domain, harmless_from(what, count), known)
-                rate = Rate(what=what, count=count, accepted=accepted, domain=domain)
-                # Where all are of one domain, it says nothing more.
-                if replace(rate, domain="") not in of_what:
-                    of_what.append(beside(rate, of_what[0]) if of_what else rate)
-        found += of_what
-    return found
+                yield Rate(what=what, count=count, accepted=0, domain=domain)
+
+
+def _weighed(rates: Sequence[Rate]) -> Iterator[Rate]:
+    """Judge each domain's rate beside that over all; where all are of one domain, it says nothing more."""
+    whole = {rate.what: rate for rate in rates if not rate.domain}
+    for rate in rates:
+        if not rate.domain:
+            yield rate
+        elif replace(rate, domain="") != whole[rate.what]:
+            yield beside(rate, whole[rate.what])
 
 
 def _count(what: What, received: Received) -> int:
     return received.complained if what is What.COMPLAINTS else received.hard
-
-
-def _accepted(session: Session, issue: Issue, domain: str, enough: int, known: Known) -> int:
-    """Count an issue's accepted deliveries, of all or of a domain; where there are `enough`, perhaps not all.
-
-    A million take 0.3 s on SQLite, and 0.8 s by domain: a great domain has enough within the first thousand,
-    and what has ended is counted once.
-    """
-    key = issue.id, issue.finished_at, domain
-    before, were_all = known.get(key, (0, False))
-    if before >= enough or (were_all and issue.finished_at is not None):
-        return before
-    if not domain and issue.finished_at is not None:
-        accepted, most = issues.counts(session, issue.id).accepted, 0
-    else:
-        # Twice as many, so that not every further bounce has it counted anew.
-        most = 2 * enough
-        accepted = _counted(session, issue.id, domain, most)
-    known[key] = accepted, accepted != most
-    return accepted
-
-
-def _counted(session: Session, issue_id: int, domain: str, most: int) -> int:
-    some = sa.select(sa.literal(1)).where(
-        DELIVERY.c.issue_id == issue_id, DELIVERY.c.state == DeliveryState.ACCEPTED.value
-    )
-    if domain:
-        some = some.join(SUBSCRIBER, SUBSCRIBER.c.id == DELIVERY.c.subscriber_id).where(
-            SUBSCRIBER.c.address_key.endswith(f"@{domain}", autoescape=True)
-        )
-    query = sa.select(sa.func.count()).select_from(some.limit(most).subquery())
-    return int(session.connection().execute(query).scalar_one())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+import sqlalchemy as sa
 from press import NEXT, ON_SQLITE, SLOT, Press, live_at, press
 from returned_scene import came_back
 from smtp_server import Bad, SmtpServer
 
 from digest.model import IssueState, Slot
+from digest.publish import rates
 from digest.rates import RATES, WATCHED
 from digest.service import Service
-from digest.store import issues
+from digest.store import issues, subscribers
 from digest.store.database import Store
+from digest.store.subscribers import Newcomer
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -116,6 +119,49 @@ async def test_a_complaint_of_many_readers_holds_nothing_and_is_not_told(
         await live_at(service, room.clock, SLOT.instant + MINUTE, NEXT.instant)
         assert room.issue(NEXT).state is IssueState.SENT
         assert not any("complaints" in told for told in room.told)
+
+
+@ON_SQLITE
+async def test_a_draft_that_is_held_has_nothing_counted_anew_at_each_look(
+    store: Store, tmp_path: Path
+) -> None:
+    async with press(store, tmp_path, readers=8) as room:
+        await mailed(room, room.service())
+        complain(room, range(1, 6))
+        desk = room.desk()
+        with store.write() as session:
+            draft = issues.open_draft(session, "daily", NEXT, room.clock())
+        first, asked = rates.obstacle(desk, draft), []
+
+        def note(_conn: object, _cursor: object, statement: str, *_more: object) -> None:
+            asked.append(statement)
+
+        sa.event.listen(sa.Engine, "before_cursor_execute", note)
+        try:
+            assert first is not None
+            assert rates.obstacle(desk, draft) == first
+        finally:
+            sa.event.remove(sa.Engine, "before_cursor_execute", note)
+        assert asked
+        assert not [one for one in asked if "returned_about" in one or "FROM delivery" in one]
+
+
+@ON_SQLITE
+async def test_a_domain_that_is_dead_is_told_and_holds_nothing(store: Store, tmp_path: Path) -> None:
+    async with press(store, tmp_path, readers=410) as room:
+        with store.write() as session:
+            there = [Newcomer(email=f"r{one}@closed.example", newsletter="daily") for one in range(20)]
+            subscribers.add(session, there, room.clock())
+        service = room.service()
+        await mailed(room, service)
+        with store.write() as session:
+            who, issue = range(411, 431), room.issue().id
+            came_back(session, room.clock(), who, issue_id=issue, domain="closed.example")
+        await live_at(service, room.clock, SLOT.instant + MINUTE)
+        assert room.told[1:] == ["daily: too many bounces"]
+        assert "20 bounces of 20 accepted at closed.example (100.00 %)" in words(room)
+        assert "Nothing is held: it is less than 5.00 % of all." in words(room)
+        assert "nothing more of daily is sent" not in words(room)
 
 
 @ON_SQLITE

@@ -1,6 +1,7 @@
 """Rates over the ledger: by issue and by domain, of what was accepted, as long as an issue is watched."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,8 @@ from digest.model import Issue, IssueState, Slot
 from digest.rates import RATES, WATCHED, Level, Rate, What
 from digest.store import issues, ledger, rates
 from digest.store.database import Store
-from digest.store.rates import Known, Standing
+from digest.store.known import KEPT, Known
+from digest.store.rates import Standing
 from digest.store.tables import SUBSCRIBER
 
 DAY = timedelta(days=1)
@@ -31,16 +33,18 @@ def mailed(store: Store, *, slot: Slot = SLOT, ends: bool = True) -> Issue:
 
 
 def found(store: Store, *, known: Known | None = None, after: timedelta = timedelta()) -> list[Standing]:
+    now, known = NOW + after, known or Known()
     with store.read() as session:
-        back = rates.came(session, rates.recent(session, NOW + after), NOW + after)
-        return rates.standings(session, back, {} if known is None else known)
+        back = rates.came(session, rates.recent(session, now), now, known)
+        return rates.standings(session, back, now, known)
 
 
 def holding(store: Store) -> Standing | None:
+    known = Known()
     with store.read() as session:
         among = rates.recent(session, LATER)
-        back = rates.came(session, among, LATER)
-        return rates.holding(session, among, rates.standings(session, back, {}), LATER, {})
+        back = rates.came(session, among, LATER, known)
+        return rates.holding(session, among, rates.standings(session, back, LATER, known), LATER, known)
 
 
 def complain(store: Store, issue: Issue, who: Sequence[int]) -> None:
@@ -130,20 +134,61 @@ def test_an_issue_that_was_held_for_a_week_is_watched_once_it_is_sent(store: Sto
     assert found(store, after=late + WATCHED + timedelta(seconds=1)) == []
 
 
-def test_what_was_counted_is_asked_again_only_where_it_decides(store: Store) -> None:
+def test_of_a_great_domain_no_more_is_counted_than_decides(store: Store) -> None:
     ids = readers(store, 500)
     issue = mailed(store)
-    known: Known = {}
-    with store.write() as session:
-        came_back(session, NOW, ids[:10], issue_id=issue.id, domain="ledger.example")
-    assert found(store, known=known) == []
-    # Ten of 201 would be harmless: of five hundred at that domain no more than twice that were looked at.
-    assert known[issue.id, issue.finished_at, "ledger.example"] == (402, False)
-    with store.write() as session:
-        came_back(session, NOW, ids[10:60], issue_id=issue.id, domain="ledger.example")
-    [standing] = found(store, known=known)
-    assert {rate.accepted for rate in standing.rates} == {500}
-    assert known[issue.id, issue.finished_at, "ledger.example"] == (500, True)
+    known = Known()
+    few = Rate(what=What.BOUNCES, count=10, accepted=0, domain="ledger.example")
+    with store.read() as session:
+        # Ten of 201 would be harmless: of five hundred no more than twice that are looked at.
+        assert known.rate(session, issue, few, NOW, None).accepted == 402
+        many = known.rate(session, issue, replace(few, count=60), NOW, None)
+    assert (many.accepted, many.level) == (len(ids), Level.HOLD)
+
+
+def test_while_an_issue_is_sent_a_count_is_kept_as_long_as_it_leads_to_nothing_new(store: Store) -> None:
+    readers(store, 250)
+    issue = sending(store)
+    batch = take(store, issue)
+    claimed = claim_all(store, batch)
+    turn(store, batch, results=accepted(*claimed[:150]))
+    known = Known()
+    came = Rate(what=What.BOUNCES, count=14, accepted=0, domain="ledger.example")
+
+    def rate(count: int, after: timedelta) -> Rate:
+        with store.read() as session:
+            return known.rate(session, issue, replace(came, count=count), NOW + after, None)
+
+    assert rate(14, timedelta()).accepted == 150
+    turn(store, batch, results=accepted(*claimed[150:240]))
+    assert rate(14, KEPT / 2).accepted == 150
+    # Twenty of 150 would hold.
+    assert (rate(20, KEPT / 2).accepted, rate(20, KEPT / 2).level) == (240, Level.WARN)
+    turn(store, batch, results=accepted(*claimed[240:]))
+    assert rate(20, KEPT).accepted == 240
+    assert rate(20, KEPT / 2 + KEPT).accepted == 250
+
+
+def test_what_came_back_is_counted_where_more_has_come(store: Store) -> None:
+    ids = readers(store, 10)
+    issue = mailed(store)
+    complain(store, issue, ids[:5])
+    known = Known()
+    asked: list[str] = []
+    with store.read() as session:
+        sa.event.listen(
+            session.connection(),
+            "before_cursor_execute",
+            lambda _conn, _cursor, statement, *_more: asked.append(statement),
+        )
+        for _ in range(2):
+            [counted] = known.came(session, [issue.id], NOW, None).values()
+    assert counted["ledger.example"].complained == 5
+    assert sum("returned_about" in one for one in asked) == 1
+    complain(store, issue, ids[5:])
+    with store.read() as session:
+        [counted] = known.came(session, [issue.id], NOW, None).values()
+    assert counted["ledger.example"].complained == 10
 
 
 def test_an_operator_has_taken_note_of_what_came_back_so_far(store: Store) -> None:
@@ -189,5 +234,5 @@ def test_what_is_our_own_fault_is_counted_with_where_it_came_from(store: Store) 
         )
         came_back(session, NOW, ids[4:], issue_id=issue.id, domain="big.example")
     with store.read() as session:
-        [one] = rates.ours(session, rates.came(session, rates.recent(session, NOW), NOW))
+        [one] = rates.ours(session, rates.came(session, rates.recent(session, NOW), NOW, Known()))
     assert (one.count, one.domains, one.evidence) == (4, ("big.example", "gmx.example"), said)
