@@ -101,6 +101,14 @@ class Session:
         with self._asking():
             return self._box.uids("UNDELETED", charset=None)
 
+    def unread(self) -> int:
+        """Give how many mails lie where those are that nobody understood."""
+        with self._asking():
+            for name in self._unread_names:
+                if self._box.folder.exists(name):
+                    return self._box.folder.status(name, ["MESSAGES"])["MESSAGES"]
+        return 0
+
     def scan(self, book: Book, stopped: Stopped) -> None:
         """Read everything that is there now, once."""
         self._has_news()
@@ -173,17 +181,18 @@ class Session:
             self._delete(uids)
 
     @cached_property
-    def _unread(self) -> str:
-        """The folder of what nobody understood, made where it is missing.
-
-        Some servers have every folder below the INBOX.
-        """
+    def _unread_names(self) -> Sequence[str]:
+        """What that folder may be called: some servers have every folder below the INBOX."""
         root = self._box.folder.list("", "")
-        names = (UNREAD, f"INBOX{root[0].delim if root else '.'}{UNREAD}")
-        for name in names:
+        return (UNREAD, f"INBOX{root[0].delim if root else '.'}{UNREAD}")
+
+    @cached_property
+    def _unread(self) -> str:
+        """The folder of what nobody understood, made where it is missing."""
+        for name in self._unread_names:
             if self._box.folder.exists(name):
                 return name
-        for name in names:
+        for name in self._unread_names:
             with contextlib.suppress(MailboxFolderCreateError):
                 self._box.folder.create(name)
                 self._box.folder.subscribe(name, value=True)

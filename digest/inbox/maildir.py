@@ -26,6 +26,11 @@ def waiting(maildir: Path) -> int:
     return sum(1 for folder in FOLDERS for _ in _inside(maildir / folder))
 
 
+def put_by(folder: Path) -> int:
+    """Give how many mails nobody understood; their Maildir is made with the first. Raises InboxError."""
+    return waiting(folder) if folder.exists() else 0
+
+
 def scan(maildir: Path, book: Book, stopped: Stopped) -> None:
     """Read everything that is there now, once.
 

@@ -76,8 +76,6 @@ class _Way:
     def __init__(self, desk: Desk, alerts: Alerts) -> None:
         self._desk, self._alerts = desk, alerts
         self._clerk = Clerk(desk, self.source)
-        self._told = 0
-        """How many of those that were not understood the operator has been told of."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Go on until `stop` is set: a mistake of ours in one way ends neither another nor the service."""
@@ -109,20 +107,23 @@ class _Way:
     def _key(self) -> str:
         return f"inbox:{self.source}"
 
-    async def _tell_unread(self, folder: str) -> None:
-        """Tell of what was not understood, once a day."""
-        now, count = self._desk.clock(), self._clerk.tally.unread - self._told
-        key = f"unread:{self.source}:{now:%Y-%m-%d}"
-        if not count or key in await self._alerts.lasting(key, now):
+    async def _look(self, folder: Path) -> None:
+        """Look at a Maildir of what was not understood, and tell of it. Raises InboxError."""
+        await self._tell_unread(str(folder), await asyncio.to_thread(maildir.put_by, folder))
+
+    async def _tell_unread(self, folder: str, count: int) -> None:
+        """Tell of what was not understood, whoever has read it, until somebody has seen to it."""
+        # Two ways in may have the same folder.
+        key, now = f"unread:{folder}", self._desk.clock()
+        if not count:
+            await self._alerts.over(key, now, quietly=True)
             return
-        self._told += count
-        await self._alerts.end(f"unread:{self.source}:", now, quietly=True)
-        what, it = ("1 mail was", "it") if count == 1 else (f"{count:,} mails were", "them")
+        what, them = ("1 mail was", "it") if count == 1 else (f"{count:,} mails were", "them")
         text = (
             f"{what} no bounce, no complaint and no wish to leave that we understand, and changed nobody. "
-            f"Somebody should look at {it}: {folder}."
+            f"Somebody should look at {them}, and then remove {them}: {folder}."
         )
-        await self._alerts.alert(key, f"digest: {what} not understood", text, now, once=True)
+        await self._alerts.alert(key, f"digest: {what} not understood", text, now)
 
     async def _pause(self, stop: asyncio.Event, span: timedelta) -> None:
         with contextlib.suppress(TimeoutError):
@@ -139,12 +140,13 @@ class _Maildir(_Way):
     async def _read(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
+                # First: one mail that cannot be read ends the scan with an error, each time.
+                await self._look(self._path / maildir.UNREAD)
                 await asyncio.to_thread(maildir.scan, self._path, self._clerk, stop.is_set)
             except DigestError as error:
                 await self._trouble(str(error))
             else:
                 await self._well()
-            await self._tell_unread(str(self._path / maildir.UNREAD))
             await self._pause(stop, self._desk.settings.bounces.every)
 
 
@@ -199,7 +201,8 @@ class _Imap(_Way):
             await asyncio.to_thread(session.scan, self._clerk, stop.is_set)
             self._failures, self._failing_since = 0, None
             await self._well()
-            await self._tell_unread(f"{imap.UNREAD} of {self._place.user} at {self._place.host}")
+            unread = await asyncio.to_thread(session.unread)
+            await self._tell_unread(f"{imap.UNREAD} of {self._place.user} at {self._place.host}", unread)
             if not (session.can_idle and self._waits):
                 self._waits = True
                 return
@@ -223,7 +226,7 @@ class _Lmtp(_Way):
                 async with door.opened(self._place):
                     await self._well()
                     while not stop.is_set():
-                        await self._tell_unread(str(self._unread))
+                        await self._look(self._unread)
                         await self._pause(stop, LOOK_PAUSE)
             except DigestError as error:
                 await self._trouble(str(error))
@@ -247,18 +250,9 @@ class _Pipe(_Way):
     async def _read(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
-                await self._look()
+                await self._look(self._unread)
             except DigestError as error:
                 await self._trouble(str(error))
             else:
                 await self._well()
             await self._pause(stop, LOOK_PAUSE)
-
-    async def _look(self) -> None:
-        key, now = f"unread:{self.source}", self._desk.clock()
-        count = await asyncio.to_thread(maildir.waiting, self._unread) if self._unread.exists() else 0
-        if count:
-            text = f"Somebody should look at them, and then remove them: {count:,} in {self._unread}."
-            await self._alerts.alert(key, "digest: mails were not understood", text, now)
-        else:
-            await self._alerts.over(key, now, quietly=True)

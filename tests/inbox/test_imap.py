@@ -52,8 +52,10 @@ def read_and_put_by(server: Dovecot, *, is_tls: bool = False) -> None:
     server.deliver("rosa", mail("a"), mail("b"), mail("c"))
     books = Books("a", "c")
     with Session(server.place("rosa", is_tls=is_tls), PASSWORD) as session:
+        assert session.unread() == 0
         session.scan(books, never)
         session.scan(books, never)
+        assert session.unread() == 1
     assert books.booked == ["a", "b", "c"]
 
 

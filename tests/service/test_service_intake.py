@@ -105,7 +105,7 @@ async def test_what_is_not_understood_is_told_once_a_day_with_number_and_folder(
             await eventually(lambda: is_empty(box))
             room.clock.now += timedelta(days=1)
             await eventually(lambda: len(room.told) == 2)
-    assert room.told[1] == "digest: 2 mails were not understood"
+    assert room.told[1] == "digest: 3 mails were not understood"
     assert str(box / ".digest-unread") in room.letters[1].get_content().replace("\n", " ")
 
 
@@ -219,9 +219,32 @@ async def test_a_mail_that_breaks_the_reading_is_put_by_and_the_next_one_is_read
 
 
 @ON_SQLITE
-async def test_what_a_pipe_has_put_by_is_told(store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["maildir", "lmtp", "pipe"])
+async def test_what_was_put_by_before_the_service_began_is_told(
+    store: Store, tmp_path: Path, way: str
+) -> None:
+    setting = {"maildir": "Maildir", "lmtp": f"127.0.0.1:{free_port()}", "pipe": "yes"}[way]
+    async with press(store, tmp_path) as room:
+        folder = made(room) / ".digest-unread" if way == "maildir" else tmp_path / "digest-unread"
+        keep(folder, hello())
+        async with taking_in(reading(room, **{way: setting})):
+            await eventually(lambda: bool(room.told))
+        assert room.told == ["digest: 1 mail was not understood"]
+
+
+@ON_SQLITE
+async def test_what_is_not_understood_is_told_no_more_once_it_is_removed(
+    store: Store, tmp_path: Path
+) -> None:
     keep(tmp_path / "digest-unread", hello())
     async with press(store, tmp_path) as room:
-        async with taking_in(reading(room, pipe="yes")):
-            await eventually(lambda: bool(room.told))
-        assert room.told == ["digest: mails were not understood"]
+        desk = reading(room, pipe="yes").desk()
+        alerts = Alerts(desk)
+        (way,) = Intake(desk, alerts)._ways
+        await way._look(tmp_path / "digest-unread")
+        assert len(await alerts.lasting("unread:", room.clock.now)) == 1
+        for mail in (tmp_path / "digest-unread/new").iterdir():
+            mail.unlink()
+        await way._look(tmp_path / "digest-unread")
+        assert await alerts.lasting("unread:", room.clock.now) == []
+        assert room.told == ["digest: 1 mail was not understood"]
