@@ -25,7 +25,7 @@ from digest.hooks.item import Item, UnreadableError, load
 from digest.hooks.proof import NotProvedError, demand_recent
 
 _HOST = r"sns\.([a-z0-9-]{4,30})\.amazonaws\.com(?:\.cn)?"
-_CERTIFICATE_URL = re.compile(rf"https://{_HOST}/[A-Za-z0-9_-]{{1,200}}\.pem")
+_CERTIFICATE_URL = re.compile(rf"https://{_HOST}/SimpleNotificationService-[0-9a-f]{{1,64}}\.pem")
 _CONFIRMATION_URL = re.compile(rf"https://{_HOST}/\?[\x21-\x7e]{{1,2000}}")
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:([a-z0-9-]{4,30}):[0-9]{12}:[A-Za-z0-9_.-]{1,256}")
 _SIGNER = re.compile(r"sns(?:\.[a-z0-9-]{4,30})?\.amazonaws\.com(?:\.cn)?")

@@ -5,7 +5,7 @@ import asyncio
 import httpx2
 
 SECONDS = 10.0
-"""The service waits meanwhile, for 15 seconds."""
+"""For one answer. A service waits meanwhile."""
 MOST_OCTETS = 64 * 1024
 """A certificate with those that vouch for it has 6 kB."""
 

@@ -6,7 +6,7 @@ What they say is read in `digest.hooks`; this is what needs a network, a ledger 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ParamSpec, Protocol, TypeVar
 
 import structlog
@@ -20,6 +20,7 @@ from digest.hooks.proof import NotProvedError
 from digest.publish.returned import Arrival, Outcome
 from digest.store import nonces
 from digest.store.database import Store
+from digest.web.asking import UnansweredError
 
 log = structlog.get_logger()
 
@@ -36,6 +37,12 @@ BATCH_OCTETS = 4 * 1024 * 1024
 READ_AT_ONCE = 2
 """Bodies that are taken apart at a time: JSON takes twenty times its octets, proved or not."""
 
+SNS_SECONDS = 12.0
+"""For a certificate and a confirmation together: SNS waits for 15 seconds."""
+
+AGAIN_AFTER = timedelta(seconds=10)
+"""When a certificate that could not be fetched is asked for again."""
+
 CERTIFICATES = 8
 """How many are kept: SNS has one a region, and a new one a year."""
 
@@ -50,6 +57,8 @@ class Hooks:
     """Books something in one transaction. Blocking; raises StoreError."""
     ask: Callable[[str], Awaitable[bytes]]
     """Gives what is at a URL. Raises UnansweredError."""
+    patience: float = SNS_SECONDS
+    """Seconds that everything may take that one message has us ask."""
 
 
 class Gate(Protocol):
@@ -71,7 +80,7 @@ def gates(hooks: Hooks, store: Store) -> Mapping[str, Gate]:
     apart = Apart()
     found: dict[str, Gate] = {}
     if keys.ses_topics:
-        found[ses.NAME] = _Ses(apart, keys.ses_topics, hooks.ask)
+        found[ses.NAME] = _Ses(apart, hooks)
     if secret := keys.postmark_secret.get_secret_value():
         found[postmark.NAME] = _Secret(apart, EVENT_OCTETS, secret, postmark.verify, postmark.read)
     if secret := keys.mailgun_key.get_secret_value():
@@ -157,9 +166,11 @@ class _Mailgun:
 class _Ses:
     most_octets = SNS_OCTETS
 
-    def __init__(self, apart: Apart, topics: Sequence[str], ask: Callable[[str], Awaitable[bytes]]) -> None:
-        self._apart, self._topics, self._ask = apart, topics, ask
+    def __init__(self, apart: Apart, hooks: Hooks) -> None:
+        self._apart, self._topics = apart, hooks.bounces.ses_topics
+        self._ask, self._patience = hooks.ask, hooks.patience
         self._certificates: dict[str, bytes] = {}
+        self._failed: dict[str, datetime] = {}
         self._asking = asyncio.Lock()
 
     def admit(self, headers: Headers) -> None:
@@ -168,21 +179,34 @@ class _Ses:
 
     async def events(self, headers: Headers, body: bytes, now: datetime) -> Sequence[Event]:  # noqa: ARG002 - a gate's
         envelope = await self._apart.run(sns.read, body, self._topics)
-        certificate = await self._certificate(envelope.certificate_url, now)
-        await asyncio.to_thread(sns.verify, envelope, certificate, now)
+        try:
+            async with asyncio.timeout(self._patience):
+                certificate = await self._certificate(envelope.certificate_url, now)
+                await asyncio.to_thread(sns.verify, envelope, certificate, now)
+                if envelope.type is sns.Type.SUBSCRIPTION:
+                    await self._ask(sns.confirmation_url(envelope))
+        except TimeoutError as exc:
+            raise UnansweredError("not in time") from exc
         if envelope.type is sns.Type.SUBSCRIPTION:
-            await self._ask(sns.confirmation_url(envelope))
             log.info("hooks.subscribed", topic=envelope.topic)
         elif envelope.type is sns.Type.UNSUBSCRIPTION:
             log.warning("hooks.unsubscribed", topic=envelope.topic)
         return ses.read(envelope)
 
     async def _certificate(self, url: str, now: datetime) -> bytes:
+        if url in self._certificates:
+            return self._certificates[url]
         async with self._asking:
             if url not in self._certificates:
+                self._failed = {one: at for one, at in self._failed.items() if abs(now - at) < AGAIN_AFTER}
+                if url in self._failed:
+                    raise UnansweredError("has just not answered")
+                # Taken back once there is one, so a fetch that is cancelled counts too.
+                self._failed[url] = now
                 found = await self._ask(url)
                 sns.signer(found, now)  # what is none is not kept
                 while len(self._certificates) >= CERTIFICATES:
                     del self._certificates[next(iter(self._certificates))]
                 self._certificates[url] = found
+                del self._failed[url]
             return self._certificates[url]

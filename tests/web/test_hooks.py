@@ -36,8 +36,9 @@ from digest.errors import StoreError
 from digest.model import Channel, SubscriberState
 from digest.publish.returned import Arrival, Outcome
 from digest.store.database import Store
+from digest.web.asking import UnansweredError
 from digest.web.desk import pages
-from digest.web.gates import BATCH_OCTETS, EVENT_OCTETS, SNS_OCTETS, Hooks
+from digest.web.gates import AGAIN_AFTER, BATCH_OCTETS, EVENT_OCTETS, SNS_OCTETS, Hooks
 
 SERVICES = ["ses", "postmark", "mailgun", "sendgrid", "sparkpost"]
 BOTH = ["daily", "weekly"]
@@ -153,24 +154,67 @@ async def test_a_subscription_of_ours_is_confirmed_at_sns(hooked: HookSite) -> N
 
 
 async def test_a_certificate_is_fetched_once_and_what_cannot_be_proved_now_comes_again(
-    hooked: HookSite,
+    store: Store, tmp_path: Path
 ) -> None:
-    hooked.aws.answers = False
-    answer = await hooked.post("ses", DEAD["ses"]())
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "120")
-    assert hooked.booked() == []
-    hooked.aws.answers = True
-    for service in (DEAD, COMPLAINT):
-        assert (await hooked.post("ses", service["ses"]())).status_code == 200
-    assert hooked.aws.asked == [CERTIFICATE_URL] * 2
-    assert len(hooked.booked()) == 2
+    now = [NOW]
+    async with hook_site(store, tmp_path, clock=lambda: now[0]) as hooked:
+        hooked.aws.answers = False
+        for _ in range(2):
+            answer = await hooked.post("ses", DEAD["ses"]())
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "120")
+        assert hooked.aws.asked == [CERTIFICATE_URL]
+        assert hooked.booked() == []
+        hooked.aws.answers = True
+        now[0] += AGAIN_AFTER
+        for service in (DEAD, COMPLAINT):
+            assert (await hooked.post("ses", service["ses"]())).status_code == 200
+        assert hooked.aws.asked == [CERTIFICATE_URL] * 2
+        assert len(hooked.booked()) == 2
 
 
-async def test_what_is_no_certificate_is_not_kept(hooked: HookSite) -> None:
-    good, hooked.aws.certificate = hooked.aws.certificate, b"Try again later."
-    assert (await hooked.post("ses", DEAD["ses"]())).status_code == 403
-    hooked.aws.certificate = good
-    assert (await hooked.post("ses", DEAD["ses"]())).status_code == 200
+async def test_what_is_no_certificate_is_not_kept(store: Store, tmp_path: Path) -> None:
+    now = [NOW]
+    async with hook_site(store, tmp_path, clock=lambda: now[0]) as hooked:
+        good, hooked.aws.certificate = hooked.aws.certificate, b"Try again later."
+        assert (await hooked.post("ses", DEAD["ses"]())).status_code == 403
+        hooked.aws.certificate = good
+        now[0] += AGAIN_AFTER
+        assert (await hooked.post("ses", DEAD["ses"]())).status_code == 200
+
+
+async def test_sns_is_answered_while_it_waits(store: Store, tmp_path: Path) -> None:
+    async def silent(_url: str) -> bytes:
+        return await asyncio.Future[bytes]()
+
+    async with hook_site(store, tmp_path, lambda made: replace(made, ask=silent, patience=0)) as hooked:
+        answer = await hooked.post("ses", DEAD["ses"]())
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "120")
+
+
+async def test_a_known_certificate_does_not_wait_for_another(store: Store, tmp_path: Path) -> None:
+    asked, ended = asyncio.Event(), asyncio.Event()
+
+    def slow(made: Hooks) -> Hooks:
+        async def ask(url: str) -> bytes:
+            if url == CERTIFICATE_URL:
+                return await made.ask(url)
+            asked.set()
+            await ended.wait()
+            raise UnansweredError
+
+        return replace(made, ask=ask)
+
+    async with hook_site(store, tmp_path, slow) as hooked:
+        assert (await hooked.post("ses", DEAD["ses"]())).status_code == 200
+        other = CERTIFICATE_URL.replace("-0", "-f")
+        waiting = asyncio.create_task(
+            hooked.post("ses", sns(ses_bounce("Permanent", "General"), SigningCertURL=other))
+        )
+        await asked.wait()
+        assert (await hooked.post("ses", COMPLAINT["ses"]())).status_code == 200
+        assert not waiting.done()
+        ended.set()
+        assert (await waiting).status_code == 503
 
 
 async def test_nothing_is_asked_for_a_stranger(hooked: HookSite) -> None:
