@@ -103,11 +103,13 @@ def claim(
     # A link is long, and is damaged on its way sooner than forged: beside other marks that does not matter.
     alone = not sent_to and not named
     linked = [one for one in _linked(report.unsubscribe, ours) if one.is_proved or alone]
-    marks = [*sent_to, *linked, *named]
+    marks = [*sent_to, *named, *linked]
     if report.kind is Kind.COMPLAINT:
         # What is blacked out in part looks forged. No complaint shall be lost by that.
         marks = [one for one in marks if one.is_proved] or list(_in_text(raw, ours))
-    return _agreed(marks)
+    agreed = _agreed(marks)
+    # A link stands in what readers pass on: who has it may complain or leave, but cannot tell what came back.
+    return NOBODYS if report.kind is Kind.BOUNCE and agreed.proof is Proof.LINK else agreed
 
 
 def _sent_to(report: Report, ours: Ours, envelope: Sequence[str], purpose: Purpose) -> list[Claim]:

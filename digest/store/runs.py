@@ -18,7 +18,7 @@ from digest.store.tables import DELIVERY, EVENT, ISSUE, SubscriberRow
 SOFT, DISABLED = "soft", "disabled"
 """What an issue's coming back counts as: a word in the ledger."""
 
-LONGEST = 200
+LONGEST = 400
 """Issues that are looked at, of one reader: newsletters by the hour have no longer fortnight."""
 
 
@@ -105,6 +105,8 @@ def _deliveries(session: Session, subscriber_id: int) -> Iterator[_Delivery]:
         .limit(LONGEST)
     )
     for row in session.connection().execute(query):
+        if not row.first_at:
+            continue
         if moved is not None and row.first_at <= moved.timestamp():
             return
         yield _Delivery(

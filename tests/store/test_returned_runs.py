@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from comeback_scene import BLOCKED, DAY, DISABLED, FULL, UNKNOWN, Room, dsn, move
-from ledger_scene import NOW
+from ledger_scene import NOW, sending
 
-from digest.model import SubscriberState
+from digest.model import Slot, SubscriberState
 from digest.store import bounces
 from digest.store.bounces import Effect, Evidence
 from digest.store.database import Store
@@ -115,6 +115,14 @@ def test_what_came_back_from_an_older_address_does_not_count_against_the_new_one
     move(room, room.ids[0], "moved@mail.example")
     assert back(room, issues_on(room, 14)[14]) == ("soft",)
     assert room.rows("subscriber")[0].soft_bounces == 1
+
+
+def test_an_issue_that_waits_for_its_first_try_breaks_no_run(room: Room) -> None:
+    move(room, room.ids[0], "moved@mail.example")
+    made = issues_on(room, 1, 5)
+    sending(room.store, slot=Slot(name="waits", instant=room.clock()))
+    assert [back(room, made[day]) for day in (1, 5)] == [("soft",)] * 2
+    assert room.rows("subscriber")[0].soft_bounces == 2
 
 
 def test_what_another_reader_got_back_counts_for_that_one(room: Room) -> None:
