@@ -220,7 +220,8 @@ def _log_in(box: BaseMailBox, place: ImapBox, password: str) -> None:
             raise
         raise LoginError(
             f"{place.host} does not let {place.user} in: {said}. Check [bounces] imap and imap_password; "
-            "many services want a password made for one program."
+            "many services want a password made for one program, and Microsoft 365 takes none: "
+            "see docs/bounces.md."
         ) from error
 
 
