@@ -144,6 +144,8 @@ def _untold(report: Report) -> Recipient:
     """Stand in for an address that is not told: in what tells of no delivery, whoever wrote it."""
     if report.kind not in ABOUT_DELIVERY:
         return Recipient(address=report.sender, verdict=Verdict.OURS, reason=report.reason)
+    if report.unnamed is not None:
+        return report.unnamed
     verdict = Verdict.HARD if report.kind is Kind.COMPLAINT else Verdict.SOFT
     return Recipient(address="", verdict=verdict, reason=report.reason)
 

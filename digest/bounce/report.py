@@ -55,6 +55,8 @@ class Report:
     kind: Kind
     reason: str = ""
     recipients: tuple[Recipient, ...] = ()
+    unnamed: Recipient | None = None
+    """What a bounce says of whom it does not name, where it says anything."""
     sender: str = ""
     """Who wrote it, by its own words; empty for a daemon."""
     sent_to: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from digest.address import address_key
 from digest.bounce import judge, whom
-from digest.bounce.judge import EVIDENCE_CHARACTERS
+from digest.bounce.judge import EVIDENCE_CHARACTERS, Judgement
 from digest.bounce.mail import OPENING, SENT_TO, STATUS_PARTS, Mail
 from digest.bounce.parts import Fields
 from digest.bounce.report import UNKNOWN, Kind, Recipient, Report, Verdict
@@ -104,16 +104,25 @@ def bounce(mail: Mail, listed: Sequence[str]) -> Report:
     doubt = "delayed" if delayed else "" if is_daemons(mail) else "perhaps written by a person"
     recipients = []
     for address, section in said.items():
-        judged = judge.of_section(section)
-        if not judged.is_sure and len(said) == 1:
-            # What leads to the one address, and the subject.
-            others = (judge.of_section(text) for text in (mail.words, mail.subject))
-            judged = next((other for other in others if other.is_sure), judged)
-        if doubt and judged.verdict is Verdict.HARD:
-            judged = judge.softened(judged, doubt)
-        recipients.append(judge.recipient(address, judged))
-    reason = "" if recipients else "the failed recipient cannot be told from it"
-    return Report(kind=Kind.DELAY if delayed else Kind.BOUNCE, reason=reason, recipients=tuple(recipients))
+        # What leads to the one address, and the subject.
+        others = (mail.words, mail.subject) if len(said) == 1 else ()
+        recipients.append(judge.recipient(address, _judged((section, *others), doubt)))
+    kind = Kind.DELAY if delayed else Kind.BOUNCE
+    if recipients:
+        return Report(kind=kind, recipients=tuple(recipients))
+    judged = _judged((mail.words, mail.subject), doubt)
+    return Report(
+        kind=kind,
+        reason="the failed recipient cannot be told from it",
+        unnamed=judge.recipient("", judged) if judged.is_sure else None,
+    )
+
+
+def _judged(texts: Sequence[str], doubt: str) -> Judgement:
+    """Judge by the first text that says anything; in doubt no address is given up."""
+    found = [judge.of_section(text) for text in texts]
+    judged = next((one for one in found if one.is_sure), found[0])
+    return judge.softened(judged, doubt) if doubt and judged.verdict is Verdict.HARD else judged
 
 
 def _said(mail: Mail, listed: Sequence[str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from digest.bounce.parts import READ_OCTETS
 from digest.bounce.read import read
-from digest.bounce.report import UNKNOWN, Kind, Report
+from digest.bounce.report import UNKNOWN, Kind, Recipient, Report
 from digest.delivery.legible import legible
 from digest.desk import Desk
 from digest.marks import ABOUT_DELIVERY, Claim, Ours, Proof, claim
@@ -92,18 +92,22 @@ def take_in(desk: Desk, arrival: Arrival) -> Outcome:
 
 def _legible(report: Report) -> Report:
     """Give a report whose words can stand in any database: they are whatever a stranger has written."""
-    recipients = tuple(
-        replace(
-            one,
-            address=legible(one.address),
-            status=legible(one.status),
-            reason=legible(one.reason),
-            evidence=legible(one.evidence),
-        )
-        for one in report.recipients
-    )
     return replace(
-        report, reason=legible(report.reason), sender=legible(report.sender), recipients=recipients
+        report,
+        reason=legible(report.reason),
+        sender=legible(report.sender),
+        recipients=tuple(map(_legibly, report.recipients)),
+        unnamed=report.unnamed and _legibly(report.unnamed),
+    )
+
+
+def _legibly(one: Recipient) -> Recipient:
+    return replace(
+        one,
+        address=legible(one.address),
+        status=legible(one.status),
+        reason=legible(one.reason),
+        evidence=legible(one.evidence),
     )
 
 

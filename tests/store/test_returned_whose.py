@@ -17,6 +17,7 @@ from comeback_scene import (
     Room,
     address,
     dsn,
+    letter,
     move,
 )
 from ledger_scene import NOW
@@ -354,6 +355,26 @@ def test_a_report_without_an_address_is_soft_for_whose_mark_it_bears(room: Room)
     )
     assert take_in(room.desk, arrival).effects == ("soft",)
     assert room.events("bounce.soft") == [("bounce.soft", first, issue)]
+
+
+UNNAMED = {
+    "hard": ("550 5.1.1 user unknown", ("suppressed",), "bounce.hard"),
+    "ours": ("550 5.7.1 Blocked using Spamhaus", (), "bounce.ours"),
+    "nothing told": ("It could not be done.", ("soft",), "bounce.soft"),
+    "a NUL": ("550 5.1.1 user\0 unknown", ("suppressed",), "bounce.hard"),
+}
+
+
+@pytest.mark.parametrize(("said", "effects", "event"), UNNAMED.values(), ids=UNNAMED)
+def test_a_bounce_that_names_nobody_is_judged_by_its_words_for_whose_mark_it_bears(
+    room: Room, said: str, effects: tuple[str, ...], event: str
+) -> None:
+    issue, first = room.mail(), room.ids[0]
+    sender, subject = "MAILER-DAEMON@mx.example", "Undelivered mail"
+    text = f"Your message could not be delivered.\n\n{said}\n"
+    raw = letter(sender=sender, to=room.verp(issue, first), subject=subject, body=text)
+    assert room.take(raw).effects == effects
+    assert room.events("bounce.hard", "bounce.soft", "bounce.ours") == [(event, first, issue)]
 
 
 def test_a_report_that_names_nobody_is_looked_at(room: Room) -> None:
