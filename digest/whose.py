@@ -166,7 +166,9 @@ def act(one: About, *, by_address: bool) -> Act:
         return _complained(one)
     if one.kind in {Kind.UNSUBSCRIBE, Kind.NONE}:
         return _wished(one)
-    return Act.NOTHING
+    # No vacation note goes to the address for leaving: a mail program has sent a wish, and says that it did.
+    is_wish = one.kind is Kind.AUTO_REPLY and one.proof is Proof.VERP and one.is_present
+    return Act.LEAVE if is_wish else Act.NOTHING
 
 
 def _bounced(one: About, *, by_address: bool) -> Act:
@@ -192,10 +194,11 @@ def _is_disabled(recipient: Recipient) -> bool:
 
 
 def _complained(one: About) -> Act:
-    if one.is_proved:
+    if one.proof in MARKS or (one.proof is Proof.PROVIDER and one.issue_id is not None):
         return Act.COMPLAIN if one.is_present else Act.REMEMBER
-    # Anybody may have written it. That ends a subscription at worst, and its reader can undo that.
-    return Act.UNSUBSCRIBE if one.proof is Proof.ADDRESS else Act.NOTHING
+    # Anybody may have written it, or it is about other mail than ours. That ends a subscription at worst, and
+    # its reader can undo that.
+    return Act.UNSUBSCRIBE if one.proof in {Proof.ADDRESS, Proof.PROVIDER} else Act.NOTHING
 
 
 def _wished(one: About) -> Act:

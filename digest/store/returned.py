@@ -121,14 +121,18 @@ def went_to_present(session: Session, subscriber_id: int, issue_id: int) -> bool
 
 
 def latest_issue(session: Session, subscriber_id: int, now: datetime) -> int | None:
-    """Give the last issue that a relay took for a reader lately: what comes back now may be that."""
+    """Give the last issue that a relay took for a reader lately, or may have: what comes back may be that.
+
+    The relay's answer is booked at a tick's end, and what comes back overtakes it.
+    """
     query = (
         sa.select(DELIVERY.c.issue_id)
         .join(ISSUE, ISSUE.c.id == DELIVERY.c.issue_id)
         .where(
             ISSUE.c.due_at > now - 2 * RETURNS_WITHIN,
             DELIVERY.c.subscriber_id == subscriber_id,
-            DELIVERY.c.state == DeliveryState.ACCEPTED.value,
+            DELIVERY.c.state != DeliveryState.REFUSED.value,
+            DELIVERY.c.first_at > 0,
             DELIVERY.c.at > epoch(now - RETURNS_WITHIN),
         )
         .order_by(DELIVERY.c.at.desc(), DELIVERY.c.issue_id.desc())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from comeback_scene import BOUNCES, DAY, DISABLED, FULL, VERP, Room, address, arf, dsn, letter, move
-from ledger_scene import NOW
+from ledger_scene import NOW, claim_all, sending, take
 from press import ON_SQLITE
 
 from digest.bounce.report import Kind, Recipient, Report, Verdict
@@ -131,6 +131,27 @@ def test_a_complaint_that_does_nothing_is_looked_at(room: Room, about: str) -> N
     assert (done.effects, done.understood) == ((), False)
 
 
+def by_provider(room: Room, key: str) -> tuple[str, ...]:
+    """Take in a complaint about the first reader that a hook brings, without a mark of ours."""
+    who = Recipient(address=address(1), verdict=Verdict.HARD, reason="complaint")
+    report = Report(kind=Kind.COMPLAINT, recipients=(who,))
+    return take_in(
+        room.desk, Arrival(key=key, source="ses", raw=b"{}", reports=(report,), trusted=True)
+    ).effects
+
+
+def test_a_providers_complaint_about_no_message_of_ours_unsubscribes_and_no_more(room: Room) -> None:
+    assert by_provider(room, "ses:1") == ("unsubscribed",)
+    assert room.rows("suppression") == []
+
+
+def test_a_providers_complaint_that_overtakes_the_relays_answer_is_about_that_issue(room: Room) -> None:
+    issue = sending(room.store)
+    claim_all(room.store, take(room.store, issue), NOW)
+    assert by_provider(room, "ses:1") == ("suppressed",)
+    assert room.events("complaint") == [("complaint", room.ids[0], issue.id)]
+
+
 CHANGES_NOBODY = sorted(
     path.name
     for path in SAMPLES.glob("*.eml")
@@ -144,14 +165,15 @@ CHANGES_NOBODY = sorted(
 @ON_SQLITE
 @pytest.mark.parametrize("name", CHANGES_NOBODY)
 @pytest.mark.parametrize("purpose", ["bounce", "wish"])
-def test_a_note_or_a_report_changes_nobody_whatever_address_it_comes_to(
+def test_a_note_or_a_report_changes_nobody_but_an_answer_to_the_address_for_leaving_leaves(
     room: Room, name: str, purpose: str
 ) -> None:
     issue, first = room.mail(), room.ids[0]
     to = room.verp(issue, first, wish=purpose == "wish")
     done = room.take((SAMPLES / name).read_bytes(), sent_to=(to,))
-    assert (done.effects, done.understood) == ((), True)
-    assert room.states == [ACTIVE] * 3
+    leaves = purpose == "wish" and done.kind is Kind.AUTO_REPLY
+    assert (done.effects, done.understood) == (("left",) if leaves else (), True)
+    assert room.states == [UNSUBSCRIBED if leaves else ACTIVE, ACTIVE, ACTIVE]
     assert room.rows("reader_mail") == []
     assert room.rows("subscriber")[0].soft_bounces == 0
 
@@ -165,6 +187,10 @@ WISHES = {
     "a subject that says more": {"subject": "Unsubscribe me from The Daily Ledger, now"},
     "no subject": {"subject": ""},
     "a mail program's": {"head": "Auto-Submitted: auto-generated\n"},
+    "a mail program's, with another subject": {
+        "subject": "Leave",
+        "head": "Auto-Submitted: auto-generated\n",
+    },
 }
 
 

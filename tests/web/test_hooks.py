@@ -64,8 +64,15 @@ async def test_a_dead_address_is_suppressed_once(hooked: HookSite, service: str)
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_a_complaint_ends_everything_for_good(hooked: HookSite, service: str) -> None:
+async def test_a_complaint_ends_everything(hooked: HookSite, service: str) -> None:
     assert (await hooked.post(service, COMPLAINT[service]())).status_code == 200
+    assert hooked.state() == (SubscriberState.UNSUBSCRIBED, [])
+    assert hooked.site.subscriber().left_channel is Channel.COMPLAINT
+
+
+async def test_a_complaint_about_an_issue_ends_everything_for_good(hooked: HookSite) -> None:
+    told = sendgrid("spamreport", **{"smtp-id": hooked.message_id()})
+    assert (await hooked.post("sendgrid", [told])).status_code == 200
     assert hooked.state() == (SubscriberState.SUPPRESSED, [])
     assert hooked.site.subscriber().left_channel is Channel.COMPLAINT
 
