@@ -96,18 +96,21 @@ def readers(session: Session, claims: Sequence[Claim], reports: Sequence[Report]
         Reader(id=row.id, email=row.email, address_version=row.address_version)
         for row in session.connection().execute(query)
     ]
+    by_id = {one.id: one for one in found}
+    of_readers = {address_key(one.email): one for one in found}
     return Readers(
-        by_id={one.id: one for one in found},
-        by_key={address_key(one.email): one for one in found},
-        erased=len(proved) > len(proved & {one.id for one in found}) or _erased(session, keys),
+        by_id=by_id,
+        by_key=of_readers,
+        erased=not proved <= by_id.keys() or _erased(session, keys - of_readers.keys()),
     )
 
 
 def _erased(session: Session, keys: Collection[str]) -> bool:
+    """Tell whether one of these addresses, which no subscriber has, is kept as a hash: nobody's words are."""
     secret = permanent_key(session)
     hashes = [suppression_key(key, secret) for key in keys]
-    query = sa.select(SUPPRESSION.c.reason).where(listed.among(session, SUPPRESSION.c.address_hash, hashes))
-    return "erased" in session.connection().execute(query).scalars().all()
+    query = sa.select(SUPPRESSION.c.at).where(listed.among(session, SUPPRESSION.c.address_hash, hashes))
+    return session.connection().execute(query.limit(1)).first() is not None
 
 
 def went_to_present(session: Session, subscriber_id: int, issue_id: int) -> bool:
@@ -146,7 +149,7 @@ def forget(session: Session, subscriber_id: int) -> None:
     theirs = RETURNED_ABOUT.c.subscriber_id == subscriber_id
     mails = sa.select(RETURNED_ABOUT.c.returned_id).where(theirs)
     session.connection().execute(sa.update(RETURNED).where(RETURNED.c.id.in_(mails)).values(raw=None))
-    session.connection().execute(sa.update(RETURNED_ABOUT).where(theirs).values(evidence=""))
+    session.connection().execute(sa.update(RETURNED_ABOUT).where(theirs).values(evidence="", domain=""))
 
 
 def purge(session: Session, *, keep_days: int, now: datetime) -> int:

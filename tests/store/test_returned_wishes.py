@@ -305,6 +305,17 @@ def test_of_one_who_was_erased_nothing_is_kept_that_comes_later(room: Room) -> N
     assert [row.evidence for row in room.rows("returned_about")] == ["", ""]
 
 
+def test_of_one_who_was_suppressed_and_then_erased_nothing_is_kept_that_comes_later(room: Room) -> None:
+    issue, first = room.mail(), room.ids[0]
+    room.take(dsn(head=room.head(issue, first)))
+    with room.store.write() as session:
+        erasure.erase(session, room.reader(first), NOW)
+    room.take(dsn())
+    assert [row.reason for row in room.rows("suppression")] == ["no such address"]
+    assert [row.raw for row in room.rows("returned")] == [None, None]
+    assert [row.evidence for row in room.rows("returned_about")] == ["", ""]
+
+
 def test_everything_that_named_who_is_erased_goes_with_them(room: Room) -> None:
     issue, (first, second, _) = room.mail(), room.ids
     mails = [
@@ -320,6 +331,7 @@ def test_everything_that_named_who_is_erased_goes_with_them(room: Room) -> None:
         erasure.erase(session, room.reader(first), NOW)
     assert [row.id for row in room.rows("returned") if row.raw is not None] == [kept.id]
     assert [row.returned_id for row in room.rows("returned_about") if row.evidence] == [kept.id]
+    assert {row.domain for row in room.rows("returned_about") if row.subscriber_id == first} == {""}
     with room.store.read() as session:
         members = sa.select(SUBSCRIPTION.c.subscriber_id).where(SUBSCRIPTION.c.subscriber_id == first)
         assert session.connection().execute(members).all() == []
