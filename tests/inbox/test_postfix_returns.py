@@ -133,7 +133,7 @@ def test_the_right_readers_are_suppressed_and_the_others_untouched(
         with site.start("run") as service:
             try:
                 with contextlib.closing(open_store(f"sqlite:///{tmp_path / 'subscribers.db'}")) as store:
-                    check(store, "verp" if envelope == "verp" else "link")
+                    check(store, "verp" if envelope == "verp" else "message-id")
                 until(lambda: not list(box.glob("new/*")))
             finally:
                 service.send_signal(signal.SIGTERM)
