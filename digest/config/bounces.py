@@ -4,7 +4,7 @@ A field's docstring is its help in `digest config schema` and in the message abo
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -110,6 +110,17 @@ def topic(text: str) -> str:
     return text
 
 
+def _kept(read: Callable[[str], object]) -> Callable[[str], str]:
+    """Give what keeps a text as it is once it can be read, or is empty."""
+
+    def check(text: str) -> str:
+        if text:
+            read(text)
+        return text
+
+    return check
+
+
 class Bounces(Section):
     """What comes back, and where it is read."""
 
@@ -119,13 +130,13 @@ class Bounces(Section):
     """What stands between its local part and what names the reader (RFC 5233)."""
     maildir: Line = ""
     """A Maildir that is read."""
-    imap: Line = ""
+    imap: Annotated[Line, AfterValidator(_kept(imap_box))] = ""
     """A folder on an IMAP server that is read, as "imaps://user@host/INBOX"."""
     imap_password: Secret = SecretStr("")
     """Its password; better from imap_password_file or the environment."""
     imap_password_file: Line = ""
     """A file that holds its password."""
-    lmtp: Line = ""
+    lmtp: Annotated[Line, AfterValidator(_kept(listener))] = ""
     """Where to listen for LMTP on this computer, as "127.0.0.1:8024"."""
     pipe: Flag = False
     """Whether the mail server pipes what comes into `digest bounces read - --apply`."""
@@ -151,20 +162,6 @@ class Bounces(Section):
     """What SparkPost's webhook proves itself by; better from sparkpost_secret_file or the environment."""
     sparkpost_secret_file: Line = ""
     """A file that holds it."""
-
-    @field_validator("imap")
-    @classmethod
-    def _imap(cls, text: str) -> str:
-        if text:
-            imap_box(text)
-        return text
-
-    @field_validator("lmtp")
-    @classmethod
-    def _lmtp(cls, text: str) -> str:
-        if text:
-            listener(text)
-        return text
 
     @field_validator("sendgrid_key")
     @classmethod

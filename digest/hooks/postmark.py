@@ -18,13 +18,11 @@ from digest.hooks.event import (
     SOFT,
     Event,
     Failure,
-    Headers,
     event,
     report,
     unknown,
 )
 from digest.hooks.item import Item, listed, load
-from digest.hooks.proof import NotProvedError, knows
 
 NAME = "postmark"
 
@@ -61,12 +59,6 @@ SUPPRESSIONS: Mapping[tuple[str, str], Failure | Kind] = {
 
 IGNORED = frozenset({"Delivery", "Open", "Click", "Inbound"})
 """Records that are not booked: every message has them."""
-
-
-def verify(headers: Headers, secret: str) -> None:
-    """Raise NotProvedError unless the request brings the secret."""
-    if not knows(secret, headers):
-        raise NotProvedError("another secret than ours")
 
 
 def read(body: bytes) -> tuple[Event, ...]:

@@ -21,10 +21,14 @@ class NotProvedError(Exception):
     """Nothing proves that the service sent it. Says why, for the log; whoever posted it is not told."""
 
 
-def knows(secret: str, headers: Headers) -> bool:
-    """Tell whether a request brings a secret: password (RFC 7617), token (RFC 6750) or own header."""
+def demand_secret(headers: Headers, secret: str) -> None:
+    """Refuse a request without a secret: password (RFC 7617), token (RFC 6750) or own header.
+
+    Raises NotProvedError.
+    """
     told = [hmac.compare_digest(one.encode("utf-8", "replace"), secret.encode()) for one in _told(headers)]
-    return bool(secret) and any(told)
+    if not secret or not any(told):
+        raise NotProvedError("another secret than ours")
 
 
 def _told(headers: Headers) -> Iterator[str]:

@@ -16,13 +16,11 @@ from digest.hooks.event import (
     TOO_LARGE,
     Event,
     Failure,
-    Headers,
     each,
     report,
     unknown,
 )
 from digest.hooks.item import Item, listed, load
-from digest.hooks.proof import NotProvedError, knows
 
 NAME = "sparkpost"
 
@@ -66,12 +64,6 @@ IGNORED = frozenset(
     {"injection", "delivery", "open", "initial_open", "click", "amp_open", "amp_initial_open", "amp_click"}
 )
 """Events that are not booked: every message has them."""
-
-
-def verify(headers: Headers, secret: str) -> None:
-    """Raise NotProvedError unless the request brings the secret."""
-    if not knows(secret, headers):
-        raise NotProvedError("another secret than ours")
 
 
 def read(body: bytes) -> tuple[Event, ...]:

@@ -16,7 +16,7 @@ from digest.config.bounces import Bounces
 from digest.config.publickey import p256_key
 from digest.hooks import mailgun, postmark, sendgrid, ses, sns, sparkpost
 from digest.hooks.event import Event, Headers
-from digest.hooks.proof import NotProvedError
+from digest.hooks.proof import NotProvedError, demand_secret
 from digest.publish.returned import Arrival, Outcome
 from digest.store import nonces
 from digest.store.database import Store
@@ -82,13 +82,13 @@ def gates(hooks: Hooks, store: Store) -> Mapping[str, Gate]:
     if keys.ses_topics:
         found[ses.NAME] = _Ses(apart, hooks)
     if secret := keys.postmark_secret.get_secret_value():
-        found[postmark.NAME] = _Secret(apart, EVENT_OCTETS, secret, postmark.verify, postmark.read)
+        found[postmark.NAME] = _Secret(apart, EVENT_OCTETS, secret, postmark.read)
     if secret := keys.mailgun_key.get_secret_value():
         found[mailgun.NAME] = _Mailgun(apart, secret, store)
     if secret := keys.sendgrid_key.get_secret_value():
         found[sendgrid.NAME] = _SendGrid(apart, p256_key(secret))
     if secret := keys.sparkpost_secret.get_secret_value():
-        found[sparkpost.NAME] = _Secret(apart, BATCH_OCTETS, secret, sparkpost.verify, sparkpost.read)
+        found[sparkpost.NAME] = _Secret(apart, BATCH_OCTETS, secret, sparkpost.read)
     return found
 
 
@@ -108,18 +108,13 @@ class _Secret:
     """A service that brings a secret of ours."""
 
     def __init__(
-        self,
-        apart: Apart,
-        most_octets: int,
-        secret: str,
-        verify: Callable[[Headers, str], None],
-        read: Callable[[bytes], Sequence[Event]],
+        self, apart: Apart, most_octets: int, secret: str, read: Callable[[bytes], Sequence[Event]]
     ) -> None:
         self._apart, self.most_octets = apart, most_octets
-        self._secret, self._verify, self._read = secret, verify, read
+        self._secret, self._read = secret, read
 
     def admit(self, headers: Headers) -> None:
-        self._verify(headers, self._secret)
+        demand_secret(headers, self._secret)
 
     async def events(self, headers: Headers, body: bytes, now: datetime) -> Sequence[Event]:  # noqa: ARG002 - a gate's
         return await self._apart.run(self._read, body)
