@@ -5,6 +5,7 @@ Each way in goes on whatever happens to the others. What blocks runs in threads.
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -67,7 +68,7 @@ class Intake:
             await stop.wait()
 
 
-class _Way:
+class _Way(ABC):
     """One way in, and what the operator hears of it."""
 
     source: str
@@ -91,9 +92,9 @@ class _Way:
                 )
                 await self._pause(stop, LONGEST_PAUSE)
 
+    @abstractmethod
     async def _read(self, stop: asyncio.Event) -> None:
         """Read until `stop` is set. What an operator can mend is told, and ends nothing."""
-        raise NotImplementedError
 
     async def _trouble(self, text: str) -> None:
         # Its words may hold a time or a number: the trouble is the same.
@@ -130,24 +131,37 @@ class _Way:
             await asyncio.wait_for(stop.wait(), span.total_seconds())
 
 
-class _Maildir(_Way):
-    source = "maildir"
+class _Folder(_Way):
+    """One that looks into a folder of this computer every so often."""
 
-    def __init__(self, desk: Desk, alerts: Alerts, path: Path) -> None:
-        super().__init__(desk, alerts)
-        self._path = path
+    every: timedelta
 
     async def _read(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
-                # First: one mail that cannot be read ends the scan with an error, each time.
-                await self._look(self._path / maildir.UNREAD)
-                await asyncio.to_thread(maildir.scan, self._path, self._clerk, stop.is_set)
+                await self._once(stop)
             except DigestError as error:
                 await self._trouble(str(error))
             else:
                 await self._well()
-            await self._pause(stop, self._desk.settings.bounces.every)
+            await self._pause(stop, self.every)
+
+    @abstractmethod
+    async def _once(self, stop: asyncio.Event) -> None:
+        """Look once. Raises DigestError."""
+
+
+class _Maildir(_Folder):
+    source = "maildir"
+
+    def __init__(self, desk: Desk, alerts: Alerts, path: Path) -> None:
+        super().__init__(desk, alerts)
+        self._path, self.every = path, desk.settings.bounces.every
+
+    async def _once(self, stop: asyncio.Event) -> None:
+        # First: one mail that cannot be read ends the scan with an error, each time.
+        await self._look(self._path / maildir.UNREAD)
+        await asyncio.to_thread(maildir.scan, self._path, self._clerk, stop.is_set)
 
 
 class _Imap(_Way):
@@ -238,21 +252,15 @@ class _Lmtp(_Way):
             maildir.keep(self._unread, mail.replace(b"\r\n", b"\n"))
 
 
-class _Pipe(_Way):
+class _Pipe(_Folder):
     """The mail server starts what reads. What that has put by is told until somebody has seen to it."""
 
     source = "pipe"
+    every = LOOK_PAUSE
 
     def __init__(self, desk: Desk, alerts: Alerts, unread: Path) -> None:
         super().__init__(desk, alerts)
         self._unread = unread
 
-    async def _read(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            try:
-                await self._look(self._unread)
-            except DigestError as error:
-                await self._trouble(str(error))
-            else:
-                await self._well()
-            await self._pause(stop, LOOK_PAUSE)
+    async def _once(self, stop: asyncio.Event) -> None:  # noqa: ARG002 - a folder's
+        await self._look(self._unread)

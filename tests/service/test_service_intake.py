@@ -178,8 +178,8 @@ async def test_an_imap_server_that_is_away_for_a_moment_is_not_told(store: Store
         await way._failed(InboxError("It is away."))  # type: ignore[attr-defined] # of this way alone
         assert room.told == []
         room.clock.now += PATIENCE
-        await way._failed(InboxError("It is away."))  # type: ignore[attr-defined]
-        await way._failed(InboxError("It is away, as it told at 12:00."))  # type: ignore[attr-defined]
+        await way._failed(InboxError("It is away."))  # type: ignore[attr-defined] # as above
+        await way._failed(InboxError("It is away, as it told at 12:00."))  # type: ignore[attr-defined] # as above
         assert room.told == ["digest: bounces do not come in by imap"]
 
 
