@@ -45,6 +45,11 @@ def trash(room: Press, slug: str) -> Story:
     return one
 
 
+def restore(room: Press, one: Story) -> None:
+    room.site.stories.append(one)
+    room.site.taken_down.discard(one.slug)
+
+
 async def chosen(room: Press) -> set[str]:
     """What an issue made now would hold."""
     await collect(room.desk(), conditional=False)
@@ -79,8 +84,7 @@ async def test_a_story_out_of_the_bin_beneath_the_pages_read_is_mailed(store: St
         await collect(room.desk())
         await burst(room)
         assert "ferry-runs-again" not in await chosen(room)
-        room.site.stories.append(binned)
-        room.site.taken_down.discard(binned.slug)
+        restore(room, binned)
         assert "ferry-runs-again" in await chosen(room)
 
 
@@ -92,8 +96,7 @@ async def test_a_story_out_of_the_bin_on_the_page_that_was_read_for_late_ones_is
         binned = trash(room, "old-4")
         await collect(room.desk())
         assert "old-4" not in await chosen(room)
-        room.site.stories.append(binned)
-        room.site.taken_down.discard(binned.slug)
+        restore(room, binned)
         assert "old-4" in await chosen(room)
 
 
