@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from digest.config.values import is_loopback
 from digest.signup import network
 from digest.web.dress import HEADERS, Dress
+from digest.web.gates import BATCH_OCTETS
 from digest.web.pages import Pages
 from digest.web.problems import problem
 
@@ -36,8 +37,8 @@ HOOKS = "/hooks"
 ONE_CLICK = "/u/"
 """Where mail providers post for their users, many from one address: never too often (RFC 8058)."""
 
-FORM_OCTETS, API_OCTETS, HOOK_OCTETS = 64 * 1024, 256 * 1024, 4 * 1024 * 1024
-"""The largest body of a page's form, of the API, and of a hook: services post up to 2 MB at a time."""
+FORM_OCTETS, API_OCTETS = 64 * 1024, 256 * 1024
+"""The largest body of a page's form, and of the API. Each hook has a limit of its own."""
 
 MINUTE = 60.0
 VISITORS = 100_000
@@ -212,7 +213,7 @@ def _is_under(scope: Scope, root: str) -> bool:
 def _most(scope: Scope) -> int:
     """Give the octets that a request's body may have."""
     if _is_under(scope, HOOKS):
-        return HOOK_OCTETS
+        return BATCH_OCTETS
     return API_OCTETS if is_software(scope) else FORM_OCTETS
 
 
