@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import typer
 
+from digest.bounce.report import Report
+from digest.cli import failure
 from digest.cli.context import open_desk, options
-from digest.cli.failure import report
 from digest.cli.output import tell
 from digest.desk import Desk
 from digest.errors import DigestError
@@ -41,7 +42,8 @@ class Applied:
         return ", ".join(self.effects) or "nobody is changed"
 
 
-Apply = Callable[[bytes], Applied]
+Apply = Callable[[bytes, Report], Applied]
+"""Books a mail of which a report has been read."""
 
 
 @contextmanager
@@ -54,10 +56,10 @@ def applying(ctx: typer.Context, *, piped: bool, recipients: Iterable[str]) -> I
         sent_to = tuple(one for one in recipients if one)
         unread = desk.settings.folder / UNREAD
 
-        def apply(mail: bytes) -> Applied:
+        def apply(mail: bytes, report: Report) -> Applied:
             # One for each mail: what it counts is this one's.
             clerk = Clerk(desk, "pipe" if piped else "file")
-            understood = clerk(mail, sent_to)
+            understood = clerk(mail, sent_to, report)
             if piped and not understood:
                 maildir.keep(unread, mail)
             effects = tuple(clerk.tally.effects.elements())
@@ -73,7 +75,7 @@ def _trying_again(ctx: typer.Context) -> Iterator[Desk]:
         with open_desk(ctx) as desk:
             yield desk
     except DigestError as error:
-        report(error, verbose=options(ctx).verbose)
+        failure.report(error, verbose=options(ctx).verbose)
         raise typer.Exit(TRY_AGAIN) from error
     except Exception as error:  # a bug of ours must not lose a mail either
         tell(traceback.format_exc().rstrip())

@@ -60,7 +60,8 @@ def read(
         return
     with applying(ctx, piped=STDIN in files, recipients=recipient or ()) as book:
         for name, message in _mails(files):
-            _tell(name, report_of(message), book(message), as_json=as_json)
+            report = report_of(message)
+            _tell(name, report, book(message, report), as_json=as_json)
 
 
 def _tell(name: str, report: Report, applied: Applied | None, *, as_json: bool) -> None:

@@ -51,8 +51,9 @@ def obstacle(desk: Desk, issue: Issue) -> Obstacle | None:
             return None
         recent = rates.recent(session, now, issue.newsletter)
         back = rates.came(session, recent, now, desk.known)
-        found = rates.standings(session, back, now, desk.known)
-        holding = rates.holding(session, recent, found, now, desk.known)
+        received = list(receptions(session, recent, back, now, desk.known))
+    # It is of one newsletter; none where nothing has been sent yet.
+    holding = received[0].holding if received else None
     return Obstacle(code=RATES, reason=_reason(holding)) if holding else None
 
 

@@ -30,7 +30,7 @@ class Arrival:
     raw: bytes
     """As it came; kept for `[bounces] keep_days`."""
     reports: tuple[Report, ...] | None = None
-    """What a hook has read; None: it is a mail, and is read here."""
+    """What has been read of it; None: it is a mail, and is read here."""
     trusted: bool = False
     """Its provider has proved itself: the address alone is proof enough."""
     sent_to: tuple[str, ...] = ()

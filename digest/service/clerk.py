@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from digest.bounce.report import Kind
+from digest.bounce.report import Kind, Report
 from digest.desk import Desk
 from digest.errors import DigestError
 from digest.publish.returned import Arrival, mail_key, take_in
@@ -38,13 +38,16 @@ class Clerk:
         self._desk, self._source = desk, source
         self.tally = Tally()
 
-    def __call__(self, raw: bytes, sent_to: tuple[str, ...] = ()) -> bool:
+    def __call__(self, raw: bytes, sent_to: tuple[str, ...] = (), report: Report | None = None) -> bool:
         """Book a mail, and say whether it was understood. Blocking. Raises StoreError where it is not booked.
+
+        `report` is what has been read of it already.
 
         A stranger's mail that brings our reading to its knees is put by like one that nobody understands: it
         must not end the service, and the mail behind it is read.
         """
-        arrival = Arrival(key=mail_key(raw), source=self._source, raw=raw, sent_to=sent_to)
+        reports = None if report is None else (report,)
+        arrival = Arrival(key=mail_key(raw), source=self._source, raw=raw, reports=reports, sent_to=sent_to)
         try:
             outcome = take_in(self._desk, arrival)
         except DigestError:
