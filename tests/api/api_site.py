@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import httpx2
+from plain import PLAIN
 
 from digest.model import Channel, Subscriber
 from digest.store import subscribers, tokens
@@ -90,7 +91,9 @@ async def serving(store: Store, **changes: object) -> AsyncIterator[Api]:
     try:
         base = await started
         headers = bearer(store, "software", *Scope)
-        async with httpx2.AsyncClient(base_url=f"{base}/api", headers=headers, trust_env=False) as client:
+        async with httpx2.AsyncClient(
+            base_url=f"{base}/api", headers=headers, trust_env=False, verify=PLAIN
+        ) as client:
             yield Api(client=client, base=base, store=store)
     finally:
         stop.set()

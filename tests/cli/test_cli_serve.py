@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx2
 from cli_site import Site
+from plain import PLAIN
 
 
 def test_the_pages_stand_beside_a_service_and_both_end_when_told(tmp_path: Path) -> None:
@@ -16,7 +17,7 @@ def test_the_pages_stand_beside_a_service_and_both_end_when_told(tmp_path: Path)
         said = pages.stdout.readline()
         assert said.startswith("Reader pages: http://127.0.0.1:")
         url = said.split()[2].rstrip(",")
-        with httpx2.Client(base_url=url, trust_env=False) as client:
+        with httpx2.Client(base_url=url, trust_env=False, verify=PLAIN) as client:
             assert client.get("/readyz").json() == {"ready": True, "trouble": ""}
             assert client.get("/api/changes").status_code == 401
         assert service.poll() is None

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from installed import Site, sample_feed
+from plain import PLAIN
 from smtp_server import Received, SmtpServer, serving
 
 from digest.links import Link, LinkKind, parse_keys, unsubscribe_url
@@ -29,7 +30,10 @@ def feed() -> Iterator[str]:
 @contextlib.contextmanager
 def pages(site: Site) -> Iterator[httpx2.Client]:
     """`digest serve` beside whatever else runs."""
-    with site.start("serve") as server, httpx2.Client(base_url=f"http://127.0.0.1:{site.web}") as client:
+    with (
+        site.start("serve") as server,
+        httpx2.Client(base_url=f"http://127.0.0.1:{site.web}", verify=PLAIN) as client,
+    ):
         for _ in range(100):
             with contextlib.suppress(httpx2.TransportError):
                 if client.get("/healthz").is_success:

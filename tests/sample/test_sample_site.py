@@ -5,6 +5,7 @@ from email.utils import parsedate_to_datetime
 import feedparser
 import httpx2
 import pytest
+from plain import PLAIN
 
 from digest.sample import feed
 from digest.sample.site import SampleSite
@@ -20,7 +21,7 @@ async def site() -> AsyncIterator[SampleSite]:
 
 @pytest.fixture
 async def client(site: SampleSite) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=site.url, trust_env=False) as client:
+    async with httpx2.AsyncClient(base_url=site.url, trust_env=False, verify=PLAIN) as client:
         yield client
 
 
@@ -128,6 +129,6 @@ async def test_a_head_request_gets_the_headers_alone(client: httpx2.AsyncClient)
 async def test_a_closed_site_no_longer_answers() -> None:
     async with SampleSite(now=NOW) as site:
         url = site.feed_url
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, verify=PLAIN) as client:
         with pytest.raises(httpx2.ConnectError):
             await client.get(url)

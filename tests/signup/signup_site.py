@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import httpx2
+from plain import PLAIN
 from sqlmodel import col, select
 
 from digest.config import Signup
@@ -142,7 +143,9 @@ async def serving(
     """Serve the pages of a store."""
     stop = asyncio.Event()
     started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    async with httpx2.AsyncClient(follow_redirects=False, trust_env=False, timeout=30) as client:
+    async with httpx2.AsyncClient(
+        follow_redirects=False, trust_env=False, verify=PLAIN, timeout=30
+    ) as client:
         site = Site(client=client, store=store, signup=signup or Signup(), now=now)
         server = asyncio.create_task(
             serve(app(pages(store, site, titles)), "127.0.0.1", 0, stop=stop, started=started.set_result)

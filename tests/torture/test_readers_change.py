@@ -11,6 +11,7 @@ from random import Random
 import httpx2
 import pytest
 import sqlalchemy as sa
+from plain import PLAIN
 from sqlmodel import Session
 from torture_relay import Relay
 from torture_site import Scene, desk, digest, scene, until
@@ -160,7 +161,7 @@ def pages(stage: Scene) -> Iterator[httpx2.Client]:
     """`digest serve` beside the sender."""
     url = f"http://127.0.0.1:{stage.site.web}"
     serving = stage.start(digest, "serve")
-    with httpx2.Client(base_url=url, trust_env=False) as client:
+    with httpx2.Client(base_url=url, trust_env=False, verify=PLAIN) as client:
 
         def answers() -> bool:
             with contextlib.suppress(httpx2.TransportError):

@@ -27,6 +27,7 @@ from hook_posts import (
     sparkpost,
 )
 from hook_site import COMPLAINT, CONFIG, DEAD, WISH, HookSite, desk_of, hook_site
+from plain import PLAIN
 from raw_client import port_of, said
 from structlog.testing import capture_logs
 from web_served import served
@@ -234,7 +235,10 @@ async def test_nothing_is_asked_for_a_stranger(hooked: HookSite) -> None:
 
 async def test_a_service_that_is_not_configured_is_not_there(store: Store, tmp_path: Path) -> None:
     desk = desk_of(store, tmp_path, CONFIG.partition("[bounces]")[0])
-    async with served(pages(desk)) as base, httpx2.AsyncClient(base_url=base, trust_env=False) as client:
+    async with (
+        served(pages(desk)) as base,
+        httpx2.AsyncClient(base_url=base, trust_env=False, verify=PLAIN) as client,
+    ):
         for service in (*SERVICES, "other", ""):
             assert (await client.post(f"/hooks/{service}", content=b"{}", headers=basic())).status_code == 404
 

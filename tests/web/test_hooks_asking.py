@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from fastapi import Request
 from hook_site import desk_of
+from plain import PLAIN
 from starlette.exceptions import HTTPException
 from starlette.types import Message
 
@@ -42,7 +43,7 @@ def http(status: str, body: bytes = b"", head: str = "") -> bytes:
 
 
 async def test_a_good_answer_is_given_and_no_other() -> None:
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, verify=PLAIN) as client:
         async with answering(http("200 OK", b"a certificate")) as url:
             assert await get(client, url) == b"a certificate"
         for answer in (

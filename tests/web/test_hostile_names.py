@@ -9,6 +9,7 @@ from pathlib import Path
 
 import feedparser
 import httpx2
+from plain import PLAIN
 from press import DAILY, ON_SQLITE, SLOT, Press, live_at, press
 from selectolax.lexbor import LexborHTMLParser
 from web_served import served
@@ -93,7 +94,10 @@ async def test_on_pages_and_in_the_feed_they_are_text(store: Store, tmp_path: Pa
             *(f"/p/{signs[kind]}" for kind in (LinkKind.PREFERENCES, LinkKind.PAUSE)),
         ]
         made = replace(pages(room.desk()), archive=Archive(public=True))
-        async with served(made) as base, httpx2.AsyncClient(base_url=base, trust_env=False) as client:
+        async with (
+            served(made) as base,
+            httpx2.AsyncClient(base_url=base, trust_env=False, verify=PLAIN) as client,
+        ):
             answers = [await client.get(path) for path in paths]
             answers.append(await client.post(paths[-3], data={"act": "leave"}))
             answers.append(await client.post("/subscribe", data={"email": EVIL}))

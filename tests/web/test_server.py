@@ -7,6 +7,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
+from plain import PLAIN
 
 from digest.errors import DigestError
 from digest.web.server import listen, serve
@@ -44,7 +45,7 @@ async def start(stop: asyncio.Event) -> tuple[asyncio.Task[None], str]:
 async def test_it_tells_where_it_listens_and_stops_when_told() -> None:
     stop = asyncio.Event()
     task, url = await start(stop)
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, verify=PLAIN) as client:
         assert (await client.get(url)).json() == "127.0.0.1"
     stop.set()
     await asyncio.wait_for(task, 20)
@@ -56,7 +57,7 @@ async def test_it_stops_even_where_a_client_hangs_on() -> None:
     stop = asyncio.Event()
     task, url = await start(stop)
     async with (
-        httpx2.AsyncClient(trust_env=False) as client,
+        httpx2.AsyncClient(trust_env=False, verify=PLAIN) as client,
         client.stream("GET", f"{url}/slow") as answer,
     ):
         chunks = answer.aiter_bytes()
@@ -80,7 +81,7 @@ async def test_signals_stay_with_the_service() -> None:
 async def test_a_proxy_on_this_machine_names_the_visitor() -> None:
     stop = asyncio.Event()
     task, url = await start(stop)
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, verify=PLAIN) as client:
         answer = await client.get(url, headers={"X-Forwarded-For": "198.51.100.7, 203.0.113.9"})
     assert answer.json() == "203.0.113.9"
     stop.set()

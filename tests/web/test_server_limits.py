@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import httpx2
 import pytest
+from plain import PLAIN
 from raw_client import port_of, said
 from structlog.testing import capture_logs
 from web_site import LEAVE, ONE_CLICK, Site, pages, serving
@@ -60,7 +61,7 @@ async def test_fifty_idle_connections_keep_nobody_from_an_answer_and_are_ended(s
         async with standing(store, Patience(head=head)) as port:
             idle = [asyncio.create_task(said(port)) for _ in range(50)]
             await asyncio.sleep(0.05)
-            async with httpx2.AsyncClient(trust_env=False) as client:
+            async with httpx2.AsyncClient(trust_env=False, verify=PLAIN) as client:
                 answer = await client.get(f"http://127.0.0.1:{port}/healthz")
             assert answer.status_code == 200
             beside = not any(one.done() for one in idle)
@@ -102,7 +103,7 @@ async def test_whoever_waits_longest_makes_room_for_another(store: Store) -> Non
         await asyncio.sleep(0.05)
         others = [asyncio.create_task(said(port)) for _ in range(9)]
         await asyncio.sleep(0.05)
-        async with httpx2.AsyncClient(trust_env=False) as client:
+        async with httpx2.AsyncClient(trust_env=False, verify=PLAIN) as client:
             assert (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200
         assert await asyncio.wait_for(first, 20) == b""
         assert not any(one.done() for one in others)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import httpx2
 import pytest
 from fastapi import FastAPI, Request
+from plain import PLAIN
 
 from digest.web.server import believed, serve
 
@@ -26,7 +27,9 @@ async def standing(*proxies: str, host: str = "127.0.0.1") -> AsyncIterator[http
     task = asyncio.create_task(serve(made, host, 0, stop=stop, started=started.set_result, proxies=proxies))
     try:
         port = (await started).rpartition(":")[2]
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        async with httpx2.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=PLAIN
+        ) as client:
             yield client
     finally:
         stop.set()

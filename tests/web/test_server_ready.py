@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from plain import PLAIN
 from web_site import pages, serving
 
 from digest.store.database import Store
@@ -75,7 +76,7 @@ async def test_one_that_is_about_to_stop_is_not_ready(tmp_path: Path, now: datet
                 started=started.set_result,
             )
         )
-        async with httpx2.AsyncClient(base_url=await started, trust_env=False) as client:
+        async with httpx2.AsyncClient(base_url=await started, trust_env=False, verify=PLAIN) as client:
             assert (await client.get("/readyz")).status_code == 200
             leaving.set()
             answer = await client.get("/readyz")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
+from plain import PLAIN
 from sqlmodel import col, func, select
 
 from digest.links import Keys, Link, LinkKind, sign
@@ -119,7 +120,9 @@ async def serving(
     )
     try:
         base = await started
-        async with httpx2.AsyncClient(base_url=base, follow_redirects=False, trust_env=False) as client:
+        async with httpx2.AsyncClient(
+            base_url=base, follow_redirects=False, trust_env=False, verify=PLAIN
+        ) as client:
             yield Site(client=client, base=base, store=store, rosa=rosa, daily=daily, before=before or 0)
     finally:
         stop.set()
