@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from installed import free_port
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, Route
 from preferences_site import dump
 from press import DAILY, SLOT, Press, live, live_at, press
 from web_eyes import VIEWPORTS, Eyes, chromium, eyes
@@ -137,10 +137,17 @@ class Reader:
         body = mail.get_body(("html",))
         assert body is not None
         html = body.get_content()
-        await self.page.route(INBOX, lambda route: route.fulfill(body=html, content_type="text/html"))
+
+        async def answer(route: Route) -> None:
+            # A browser may ask for more of a site than its page names.
+            if route.request.is_navigation_request():
+                await route.fulfill(body=html, content_type="text/html")
+            else:
+                await route.fulfill(status=204)
+
+        await self.page.route(f"{INBOX}**", answer)
         await self.page.goto(INBOX)
         await self.eyes.look(self.page)
-        await self.page.unroute(INBOX)
 
     def chosen(self) -> Preferences:
         """What the ledger knows."""
@@ -162,7 +169,7 @@ async def reader(browser: Browser, where: str, at: Installation) -> AsyncIterato
     asked: list[str] = []
     context = await browser.new_context(viewport=VIEWPORTS[where], java_script_enabled=False)
     page = await context.new_page()
-    page.on("console", lambda message: complaints.append(message.text))
+    page.on("console", lambda told: complaints.append(f"{told.text} {told.location['url']}"))
     page.on("request", lambda request: asked.append(request.url))
     async with eyes(browser, where) as sharp:
         yield Reader(email=f"rosa.{where}@mail.example", page=page, eyes=sharp, at=at)
